@@ -1,0 +1,135 @@
+"""Accounts and faxboxes, and who may use them: an envelope goes in, the faxbox that permits its sender comes out.
+
+Everything here is pure. `gateway.routing` looks the candidates up and asks this module.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+
+import re2
+
+from gateway.errors import BadField, NotPermitted
+
+EXPRESSION_CHARACTERS = frozenset("^$*?[](){}|\\")
+"""An entry with any of these is an RE2 expression; any other is an address or `@domain`, taken literally."""
+
+MAX_ENTRY = 512
+"""Characters of one permission entry. RE2 matches in linear time, so a bounded entry bounds the time of a match."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    id: str
+    name: str
+    created_at: datetime
+    revision: int = 1
+    parent_id: str | None = None
+    domains: tuple[str, ...] = ()
+    country: str = "US"
+    """ISO 3166 region in whose dialling habits numbers are read."""
+    timezone: str = "UTC"
+    max_calls: int = 4
+    """Outgoing calls at a time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Faxbox:
+    """A mailbox for faxes: the numbers it answers, who may send through it, where received faxes go."""
+
+    id: str
+    account_id: str
+    name: str
+    created_at: datetime
+    revision: int = 1
+    numbers: tuple[str, ...] = ()
+    """E.164 numbers that it answers; the first is its caller id where `caller_id` is empty."""
+    permits: tuple[str, ...] = ()
+    """Who may send: addresses, `@domain`s or RE2 expressions. Nobody, if empty."""
+    address_domain: str = ""
+    """A domain of its own: mail to it reaches this faxbox alone."""
+    caller_id: str = ""
+    caller_name: str = ""
+    fax_header: str = ""
+    fax_identity: str = ""
+    timezone: str = ""
+    retries: int = 3
+    body_as_page: bool = False
+    """Fax the plain-text body of a mail that has no document. Off: a forgotten attachment must not fax a disclaimer."""
+    inbound_email: tuple[str, ...] = ()
+    """Who gets the received faxes."""
+    outbound_email: tuple[str, ...] = ()
+    """Who gets receipts and failure notices beside the sender."""
+    notifications: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def number(self) -> str:
+        return self.caller_id or (self.numbers[0] if self.numbers else "")
+
+
+class Fit(IntEnum):
+    """How closely an entry names a sender; the smaller, the closer."""
+
+    ADDRESS = 0
+    DOMAIN = 1
+    EXPRESSION = 2
+
+
+def _options() -> "re2.Options":
+    options = re2.Options()
+    options.case_sensitive = False
+    options.log_errors = False
+    options.max_mem = 1 << 20
+    return options
+
+
+def check_permit(entry: str) -> None:
+    """Raise BadField where `entry` can never permit anybody or could be taken for something else."""
+    if not entry.strip() or len(entry) > MAX_ENTRY:
+        raise BadField("smtp_permission_list", f"A permission entry has 1 to {MAX_ENTRY} characters.")
+    if EXPRESSION_CHARACTERS.isdisjoint(entry):
+        if "@" not in entry:
+            raise BadField(
+                "smtp_permission_list", f"{entry!r} is neither an address nor an @domain nor an expression."
+            )
+        return
+    try:
+        re2.compile(entry, _options())
+    except re2.error as error:
+        raise BadField("smtp_permission_list", f"{entry!r} is no valid expression: {error}") from error
+
+
+def fit(entry: str, sender: str) -> Fit | None:
+    """How `entry` permits `sender`, None where it does not.
+
+    >>> fit("@a.com", "x@A.com"), fit("@a.com", "x@a.com.evil")
+    (<Fit.DOMAIN: 1>, None)
+    """
+    sender = sender.lower()
+    if EXPRESSION_CHARACTERS.isdisjoint(entry):
+        literal = entry.lower()
+        if literal.startswith("@"):
+            return Fit.DOMAIN if sender.rpartition("@")[2] == literal[1:] and "@" in sender else None
+        return Fit.ADDRESS if sender == literal else None
+    try:
+        # fullmatch: an expression describes the whole address, or `.*@a\.com` would admit x@a.com.evil.
+        matched = re2.fullmatch(entry, sender, _options())
+    except re2.error:
+        return None  # stored before it was checked, or by a newer RE2: permits nobody
+    return Fit.EXPRESSION if matched else None
+
+
+def permitted_box(boxes: Iterable[Faxbox], sender: str) -> Faxbox:
+    """The faxbox among `boxes` that permits `sender`: exact before domain before expression, then the older.
+
+    Raises NotPermitted where none does.
+    """
+    found: list[tuple[Fit, datetime, str, Faxbox]] = []
+    for box in boxes:
+        fits = [how for entry in box.permits if (how := fit(entry, sender)) is not None]
+        if fits:
+            found.append((min(fits), box.created_at, box.id, box))
+    if not found:
+        raise NotPermitted(f"{sender} may not send faxes here; ask the administrator of this fax service.")
+    return min(found, key=lambda candidate: candidate[:3])[3]

@@ -1,0 +1,148 @@
+"""Settings: one frozen object, read once at the start from the environment and `faxgate.toml`.
+
+Only `app.py` and `cli.py` know it; everything else is given what it needs. A bad value stops the start and names the
+variable.
+"""
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+LOOPBACK: tuple[Network, ...] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+
+
+class BadSettingsError(Exception):
+    """A setting that cannot be used; the text names the variable and says what it takes."""
+
+
+class Settings(BaseSettings):
+    """All settings. Each is `FAXGATE_NAME` in the environment and `name` in `faxgate.toml`; the environment wins."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="FAXGATE_", toml_file="faxgate.toml", frozen=True, extra="forbid", hide_input_in_errors=True
+    )
+
+    data_dir: Path = Path("var")
+    """Everything on disk."""
+    database_url: str = ""
+    """`sqlite:///PATH` or `postgresql://...`; SQLite in the data dir if empty."""
+    documents_url: str = ""
+    """`file://PATH`; `documents/` in the data dir if empty."""
+    smtp_listen: str = "127.0.0.1:2525"
+    api_listen: str = "127.0.0.1:8000"
+    mail_url: SecretStr = SecretStr("")
+    """`smtp[s]://user:pass@host:port` or `maildir:PATH`; a Maildir in the data dir if empty."""
+    mail_from: str = ""
+    """Header and envelope sender of our own mails; `faxgate@` the host's name if empty."""
+    lines: Annotated[tuple[str, ...], NoDecode] = ("loopback://",)
+    trusted_networks: Annotated[tuple[Network, ...] | None, NoDecode] = None
+    """Peers whose permitted senders need no further proof."""
+    fetch_allow: Annotated[tuple[Network, ...], NoDecode] = ()
+    """Internal networks that document URLs and callbacks may reach."""
+    sms_url: SecretStr = SecretStr("")
+    admin_token: SecretStr = SecretStr("")
+    operator: str = "postmaster@localhost"
+    """Where mail to `postmaster@` of the served domains goes, and what only an operator can mend."""
+
+    smtp_hostname: str = ""
+    """The name in the greeting and in Message-IDs; the host's own if empty."""
+    smtp_max_size: int = Field(35 * 1024 * 1024, ge=1024)
+    """Bytes of one mail: RFC 1870 SIZE."""
+    smtp_max_recipients: int = Field(100, ge=1)
+    smtp_max_connections: int = Field(500, ge=1)
+    smtp_max_connections_per_peer: int = Field(100, ge=1)
+    smtp_idle_seconds: float = Field(300, gt=0)
+    """RFC 5321 4.5.3.2.7 asks for at least five minutes."""
+    max_pages: int = Field(500, ge=1)
+    """Pages of one fax."""
+    lease_seconds: float = Field(15, ge=1)
+    """How long a worker that has stopped answering keeps what it claimed."""
+    drain_seconds: float = Field(600, ge=0)
+    """How long SIGTERM waits for running calls."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @field_validator("lines", "trusted_networks", "fetch_allow", mode="before")
+    @classmethod
+    def _words(cls, value: object) -> object:
+        return tuple(value.split()) if isinstance(value, str) else value
+
+    @field_validator("smtp_listen", "api_listen")
+    @classmethod
+    def _host_and_port(cls, value: str) -> str:
+        host_and_port(value)
+        return value
+
+    @model_validator(mode="after")
+    def _lines_alone(self) -> Self:
+        loopback = [line for line in self.lines if line.startswith("loopback:")]
+        if loopback and len(self.lines) > 1:
+            raise ValueError("lines: loopback:// stands alone, it cannot share the faxes with other lines")
+        if not self.lines:
+            raise ValueError("lines: at least one line is needed")
+        return self
+
+    @property
+    def database(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_dir.absolute()}/faxgate.db"
+
+    @property
+    def documents(self) -> str:
+        return self.documents_url or f"file://{self.data_dir.absolute()}/documents"
+
+    @property
+    def mail(self) -> str:
+        return self.mail_url.get_secret_value() or f"maildir:{self.data_dir.absolute()}/mail"
+
+    @property
+    def trusted(self) -> tuple[Network, ...]:
+        """The trusted networks: loopback while the listener is on loopback, unless set."""
+        if self.trusted_networks is not None:
+            return self.trusted_networks
+        host, _ = host_and_port(self.smtp_listen)
+        if host == "localhost":
+            return LOOPBACK
+        try:
+            return LOOPBACK if ipaddress.ip_address(host).is_loopback else ()
+        except ValueError:
+            return ()
+
+
+def host_and_port(value: str) -> tuple[str, int]:
+    """`host:port` or `[v6]:port` taken apart. Raises ValueError."""
+    host, colon, port = value.rpartition(":")
+    if not colon or not host or not port.isdigit() or int(port) > 65535:
+        raise ValueError("expected host:port, for example 127.0.0.1:2525")
+    return host.strip("[]"), int(port)
+
+
+def read(**overrides: object) -> Settings:
+    """Read the settings. Raises BadSettingsError naming every variable that is wrong."""
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]  # pydantic validates
+    except ValidationError as error:
+        problems = []
+        for problem in error.errors():
+            name = ".".join(str(part) for part in problem["loc"][:1])
+            variable = f"FAXGATE_{name.upper()}: " if name else "FAXGATE_"
+            problems.append(f"{variable}{problem['msg'].removeprefix('Value error, ')}")
+        raise BadSettingsError("\n".join(problems)) from error
