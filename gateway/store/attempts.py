@@ -1,0 +1,42 @@
+"""Call records: one row for every call, out or in, written before it begins."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.fax import Attempt, CallResult, Direction
+from gateway.store import tables
+from gateway.store.tables import plain, values
+
+_attempt = tables.attempt
+_result = TypeAdapter(CallResult | None)
+
+
+async def begin(connection: AsyncConnection, attempt: Attempt) -> None:
+    await connection.execute(insert(_attempt).values(values(attempt, _attempt)))
+
+
+async def finish(
+    connection: AsyncConnection, attempt_id: str, outcome: str, result: CallResult | None, *, counted: bool = True
+) -> None:
+    query = update(_attempt).where(_attempt.c.id == attempt_id)
+    await connection.execute(query.values(outcome=outcome, counted=counted, result=plain(result)))
+
+
+async def of_fax(connection: AsyncConnection, fax_id: str) -> Sequence[Attempt]:
+    """The calls of a fax, in their order."""
+    query = select(_attempt).where(_attempt.c.fax_id == fax_id).order_by(_attempt.c.id)
+    return [_from_row(dict(row)) for row in (await connection.execute(query)).mappings()]
+
+
+async def known(connection: AsyncConnection, attempt_id: str) -> Attempt | None:
+    row = (await connection.execute(select(_attempt).where(_attempt.c.id == attempt_id))).mappings().first()
+    return None if row is None else _from_row(dict(row))
+
+
+def _from_row(row: dict[str, Any]) -> Attempt:
+    result = _result.validate_python(row["result"])
+    return Attempt(**{**row, "direction": Direction(row["direction"]), "result": result})

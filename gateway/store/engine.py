@@ -1,0 +1,135 @@
+"""Opens the database and begins its transactions.
+
+SQLite means one host: WAL, synchronous=FULL (a commit is on disk when it returns), BEGIN IMMEDIATE. Several hosts mean
+PostgreSQL. A database that cannot be reached or is busy for too long raises OurTrouble.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from gateway.errors import OurTrouble
+
+log = logging.getLogger(__name__)
+
+BUSY_SECONDS = 20
+"""How long SQLite waits for another process's write before it gives up."""
+
+
+class Store:
+    """An open database. Made by `Store.open`, ended by `close`."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+        self.sqlite = engine.dialect.name == "sqlite"
+        # SQLite has one writer at a time. Waiting here, in order, is fair and costs nothing; waiting in SQLite's busy
+        # handler is neither.
+        self._writer = asyncio.Lock()
+
+    @classmethod
+    async def open(cls, url: str) -> "Store":
+        """Open `sqlite:///PATH` or `postgresql://...` and bring its schema up to date."""
+        store = cls(_engine(url))
+        try:
+            await store._migrate()
+        except DBAPIError as error:
+            await store.close()
+            raise OurTrouble(f"The database cannot be opened: {error.orig}") from error
+        return store
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that writes: committed durably when the block ends, rolled back when it raises."""
+        try:
+            if self.sqlite:
+                async with self._writer, self.engine.connect() as connection:
+                    await connection.execution_options(immediate=True)
+                    async with connection.begin():
+                        yield connection
+            else:
+                async with self.engine.begin() as connection:
+                    yield connection
+        except DBAPIError as error:
+            raise _trouble(error) from error
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that only reads, from one snapshot."""
+        try:
+            async with self.engine.connect() as connection:
+                yield connection
+        except DBAPIError as error:
+            raise _trouble(error) from error
+
+    async def _migrate(self) -> None:
+        async with self.engine.connect() as connection:
+            await connection.execution_options(immediate=True)
+            async with connection.begin():
+                if not self.sqlite:
+                    # Two processes that start together must not both create the tables.
+                    await connection.execute(text("SELECT pg_advisory_xact_lock(7261953)"))
+                await connection.run_sync(upgrade)
+
+
+def upgrade(connection: Connection) -> None:
+    """Run the migrations on an open connection."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _engine(url: str) -> AsyncEngine:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise OurTrouble(f"FAXGATE_DATABASE_URL: {error}") from error
+    if parsed.drivername == "sqlite":
+        if not parsed.database:
+            raise OurTrouble("FAXGATE_DATABASE_URL: sqlite:///PATH needs a path")
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_async_engine(
+            parsed.set(drivername="sqlite+aiosqlite"),
+            pool_size=8,
+            max_overflow=0,
+            connect_args={"timeout": BUSY_SECONDS},
+        )
+        event.listen(engine.sync_engine, "connect", _sqlite_connect)
+        event.listen(engine.sync_engine, "begin", _sqlite_begin)
+        return engine
+    if parsed.drivername in ("postgresql", "postgres"):
+        return create_async_engine(
+            parsed.set(drivername="postgresql+psycopg"), pool_size=8, max_overflow=8, pool_pre_ping=True
+        )
+    raise OurTrouble(f"FAXGATE_DATABASE_URL: {parsed.drivername}: is unknown; take sqlite:///PATH or postgresql://...")
+
+
+def _sqlite_connect(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves, below
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-16000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    # A reader that becomes a writer can meet SQLITE_BUSY at once and for good; a writer says so from the start.
+    immediate = connection.get_execution_options().get("immediate")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+def _trouble(error: DBAPIError) -> OurTrouble:
+    log.error("database: %s", error)
+    return OurTrouble("The database cannot be used right now; try again later.", detail=str(error))

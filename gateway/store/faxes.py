@@ -1,0 +1,155 @@
+"""Faxes as stored, and the only place where a fax changes its status.
+
+Every change says which status (and, of a claimed fax, which claim) it expects; a row that is not so any more raises
+LostClaim, and the transaction with it is rolled back: whoever owns the fax now decides.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import Select, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.errors import Conflict, NotFound
+from gateway.fax import ENDED, TRANSITIONS, CallResult, Direction, Document, Fax, LeftOut, Progress, Status
+from gateway.store import tables
+from gateway.store.tables import plain, values
+
+_fax = tables.fax
+
+_documents = TypeAdapter(tuple[Document, ...])
+_left_out = TypeAdapter(tuple[LeftOut, ...])
+_progress = TypeAdapter(Progress | None)
+_result = TypeAdapter(CallResult | None)
+
+
+class LostClaim(Exception):
+    """The fax is not in the state, or not under the claim, that the change expected."""
+
+
+def from_row(row: Mapping[str, Any]) -> Fax:
+    decoded = {
+        "direction": Direction(row["direction"]),
+        "status": Status(row["status"]),
+        "documents": _documents.validate_python(row["documents"]),
+        "left_out": _left_out.validate_python(row["left_out"]),
+        "progress": _progress.validate_python(row["progress"]),
+        "result": _result.validate_python(row["result"]),
+    }
+    return Fax(**{**row, **decoded})
+
+
+async def add(connection: AsyncConnection, faxes: Sequence[Fax]) -> None:
+    if faxes:
+        await connection.execute(insert(_fax), [values(fax, _fax) for fax in faxes])
+
+
+async def move(
+    connection: AsyncConnection,
+    fax: Fax,
+    to: Status,
+    now: datetime,
+    **changes: Any,
+) -> None:
+    """Change the status of `fax`, which must still be as given (status and claim), together with other columns.
+
+    Whatever the new status is, the claim ends with it unless `claim_token` is among the changes.
+    """
+    if to not in TRANSITIONS[fax.status]:
+        raise ValueError(f"a fax never goes from {fax.status} to {to}")
+    ends = {"ended_at": now, "due_at": None} if to in ENDED else {}
+    row = {"claim_token": None, "lease_until": None, "progress": None, **changes, **ends}
+    await change(connection, fax, now, status=to, **row)
+
+
+async def change(connection: AsyncConnection, fax: Fax, now: datetime, **changes: Any) -> None:
+    """Change columns of `fax`, which must still be as given (status and claim)."""
+    row = {name: value if isinstance(value, datetime) else plain(value) for name, value in changes.items()}
+    query = (
+        update(_fax)
+        .where(_fax.c.id == fax.id, _fax.c.status == fax.status)
+        .values(updated_at=now, revision=_fax.c.revision + 1, **row)
+    )
+    if fax.claim_token is not None:
+        query = query.where(_fax.c.claim_token == fax.claim_token)
+    if (await connection.execute(query)).rowcount != 1:
+        raise LostClaim(f"fax {fax.id} is no longer {fax.status} under this claim")
+
+
+async def find(connection: AsyncConnection, fax_id: str, account_id: str | None = None) -> Fax:
+    """The fax, of `account_id` alone where that is given. Raises NotFound."""
+    query = select(_fax).where(_fax.c.id == fax_id)
+    if account_id is not None:
+        query = query.where(_fax.c.account_id == account_id)
+    row = (await connection.execute(query)).mappings().first()
+    if row is None:
+        raise NotFound(f"There is no fax {fax_id}.")
+    return from_row(row)
+
+
+async def known(connection: AsyncConnection, fax_id: str) -> Fax | None:
+    row = (await connection.execute(select(_fax).where(_fax.c.id == fax_id))).mappings().first()
+    return None if row is None else from_row(row)
+
+
+async def page(
+    connection: AsyncConnection,
+    account_id: str,
+    direction: Direction,
+    statuses: Collection[Status],
+    *,
+    before: str | None = None,
+    limit: int = 50,
+) -> list[Fax]:
+    """Faxes of the account in these states, newest first; `before` is the id after which to go on."""
+    query: Select[Any] = select(_fax).where(
+        _fax.c.account_id == account_id, _fax.c.direction == direction, _fax.c.status.in_(statuses)
+    )
+    if before is not None:
+        query = query.where(_fax.c.id < before)
+    rows = (await connection.execute(query.order_by(_fax.c.id.desc()).limit(limit))).mappings().all()
+    return [from_row(row) for row in rows]
+
+
+async def repeats(connection: AsyncConnection, keys: Collection[str], since: datetime) -> dict[str, str]:
+    """Which of these repeat keys were faxed since then and did not fail: key -> fax id."""
+    if not keys:
+        return {}
+    if connection.dialect.name == "postgresql":
+        # Two processes that get the same mail at once must not both find that it is new.
+        for key in sorted(keys):
+            await connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key})
+    query = select(_fax.c.repeat_key, _fax.c.id).where(
+        _fax.c.repeat_key.in_(keys), _fax.c.created_at > since, _fax.c.status != Status.FAILED
+    )
+    return {key: fax_id for key, fax_id in (await connection.execute(query)).tuples() if key is not None}
+
+
+async def rendered_sibling(connection: AsyncConnection, fax: Fax) -> Fax | None:
+    """Another fax of the same mail and faxbox whose image is made already."""
+    query = select(_fax).where(
+        _fax.c.submission_id == fax.submission_id,
+        _fax.c.faxbox_id == fax.faxbox_id,
+        _fax.c.image_key != "",
+        _fax.c.id != fax.id,
+    )
+    row = (await connection.execute(query.limit(1))).mappings().first()
+    return None if row is None or not fax.submission_id else from_row(row)
+
+
+async def request_cancel(connection: AsyncConnection, fax_id: str, account_id: str, now: datetime) -> Fax:
+    """Cancel what has not begun; ask for the hang-up of what has. Returns the fax as it was.
+
+    Raises NotFound, and Conflict for a fax that has ended.
+    """
+    fax = await find(connection, fax_id, account_id)
+    if fax.status in ENDED or fax.direction is not Direction.OUTBOUND:
+        raise Conflict(f"The fax is {fax.status} and cannot be cancelled.")
+    if fax.status is Status.PROCESSING:
+        query = update(_fax).where(_fax.c.id == fax.id, _fax.c.status == Status.PROCESSING)
+        await connection.execute(query.values(cancel_requested=True, updated_at=now, revision=_fax.c.revision + 1))
+    else:
+        await move(connection, fax, Status.CANCELLED, now, cancel_requested=True, error="Cancelled before it was sent.")
+    return fax

@@ -1,0 +1,126 @@
+"""The queue: what is due, who works on it, and the slots that hold the limits.
+
+A claim is a token and a lease. The claimer renews its leases while it lives; what has an expired lease belongs to
+nobody and is taken over by the rescuer of any process. Limits are rows with unique keys (`slot`): an account has as
+many places as it may have calls, a destination has one.
+"""
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import and_, delete, exists, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.fax import Fax, Status
+from gateway.ids import new_id
+from gateway.store import tables
+from gateway.store.faxes import from_row
+
+_fax, _slot, _account = tables.fax, tables.slot, tables.account
+
+CANDIDATES = 8
+"""Due faxes looked at in one go: the first is nearly always taken, the others cover a race for a slot."""
+
+
+async def claim_preparation(connection: AsyncConnection, now: datetime, lease_until: datetime) -> Fax | None:
+    """Claim the next fax whose documents are to be prepared."""
+    due = and_(
+        _fax.c.status == Status.ATTACHING_FILES,
+        _fax.c.due_at <= now,
+        or_(_fax.c.claim_token.is_(None), _fax.c.lease_until < now),
+    )
+    query = select(_fax).where(due).order_by(_fax.c.due_at, _fax.c.id).limit(1).with_for_update(skip_locked=True)
+    row = (await connection.execute(query)).mappings().first()
+    return None if row is None else await _claim(connection, from_row(row), Status.ATTACHING_FILES, lease_until)
+
+
+async def claim_call(connection: AsyncConnection, now: datetime, lease_until: datetime) -> Fax | None:
+    """Claim the next fax that may be dialled now: due, its account below its limit, its destination free."""
+    held = select(func.count()).select_from(_slot).where(_slot.c.kind == "account", _slot.c.key == _fax.c.account_id)
+    query = (
+        select(_fax, _account.c.max_calls.label("max_calls"))
+        .join(_account, _account.c.id == _fax.c.account_id)
+        .where(
+            _fax.c.status == Status.PENDING,
+            _fax.c.due_at <= now,
+            ~exists().where(_slot.c.kind == "destination", _slot.c.key == _fax.c.destination),
+            held.scalar_subquery() < _account.c.max_calls,
+        )
+        .order_by(_fax.c.due_at, _fax.c.id)
+        .limit(CANDIDATES)
+        .with_for_update(of=_fax, skip_locked=True)
+    )
+    for row in (await connection.execute(query)).mappings().all():
+        fax = from_row({key: value for key, value in row.items() if key != "max_calls"})
+        if await _take_slots(connection, fax, row["max_calls"]):
+            return await _claim(connection, fax, Status.PROCESSING, lease_until)
+    return None
+
+
+async def _claim(connection: AsyncConnection, fax: Fax, status: Status, lease_until: datetime) -> Fax:
+    claimed = replace(fax, status=status, claim_token=new_id(), lease_until=lease_until, revision=fax.revision + 1)
+    await connection.execute(
+        update(_fax)
+        .where(_fax.c.id == fax.id)
+        .values(status=status, claim_token=claimed.claim_token, lease_until=lease_until, revision=claimed.revision)
+    )
+    return claimed
+
+
+async def _take_slots(connection: AsyncConnection, fax: Fax, max_calls: int) -> bool:
+    """Take a place of the account and the destination's only one; False (and nothing taken) where one is full."""
+    if not await _take(connection, "destination", fax.destination, 0, fax.id):
+        return False
+    used = select(_slot.c.place).where(_slot.c.kind == "account", _slot.c.key == fax.account_id)
+    taken = set((await connection.execute(used)).scalars())
+    for place in range(max_calls):
+        if place not in taken and await _take(connection, "account", fax.account_id, place, fax.id):
+            return True
+    await release_slots(connection, fax.id)
+    return False
+
+
+async def _take(connection: AsyncConnection, kind: str, key: str, place: int, fax_id: str) -> bool:
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    row = {"kind": kind, "key": key, "place": place, "fax_id": fax_id}
+    done = await connection.execute(dialect.insert(_slot).values(row).on_conflict_do_nothing())
+    return done.rowcount == 1
+
+
+async def release_slots(connection: AsyncConnection, fax_id: str) -> None:
+    await connection.execute(delete(_slot).where(_slot.c.fax_id == fax_id))
+
+
+async def renew(connection: AsyncConnection, tokens: Collection[str], lease_until: datetime) -> None:
+    """Keep what these claims hold."""
+    if tokens:
+        await connection.execute(update(_fax).where(_fax.c.claim_token.in_(tokens)).values(lease_until=lease_until))
+
+
+async def take_over(connection: AsyncConnection, now: datetime, lease_until: datetime) -> Fax | None:
+    """Claim a fax in `processing` whose claimer has died: its call is in doubt."""
+    query = (
+        select(_fax)
+        .where(_fax.c.status == Status.PROCESSING, _fax.c.lease_until < now)
+        .order_by(_fax.c.lease_until)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    row = (await connection.execute(query)).mappings().first()
+    return None if row is None else await _claim(connection, from_row(row), Status.PROCESSING, lease_until)
+
+
+async def next_due(connection: AsyncConnection, status: Status) -> datetime | None:
+    """When the next fax of this status falls due that nobody works on."""
+    query = select(func.min(_fax.c.due_at)).where(_fax.c.status == status, _fax.c.claim_token.is_(None))
+    return (await connection.execute(query)).scalar()
+
+
+async def cancel_requests(connection: AsyncConnection, tokens: Collection[str]) -> list[str]:
+    """Which of the faxes under these claims are to be hung up."""
+    if not tokens:
+        return []
+    query = select(_fax.c.id).where(_fax.c.claim_token.in_(tokens), _fax.c.cancel_requested)
+    return list((await connection.execute(query)).scalars())

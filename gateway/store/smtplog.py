@@ -1,0 +1,43 @@
+"""The smtplog as stored."""
+
+from collections.abc import Sequence
+
+from pydantic import TypeAdapter
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.errors import NotFound
+from gateway.smtplog import SmtplogEntry
+from gateway.store import tables
+from gateway.store.tables import plain, values
+
+_smtplog = tables.smtplog
+_entry = TypeAdapter(SmtplogEntry)
+
+
+async def add(connection: AsyncConnection, entries: Sequence[SmtplogEntry]) -> None:
+    if entries:
+        rows = [{**values(entry, _smtplog), "entry": plain(entry)} for entry in entries]
+        await connection.execute(insert(_smtplog), rows)
+
+
+async def find(connection: AsyncConnection, entry_id: str, account_id: str | None) -> SmtplogEntry:
+    """The entry; of one account, or (None) of any, for the superuser. Raises NotFound."""
+    query = select(_smtplog.c.entry).where(_smtplog.c.id == entry_id)
+    if account_id is not None:
+        query = query.where(_smtplog.c.account_id == account_id)
+    found = (await connection.execute(query)).scalar()
+    if found is None:
+        raise NotFound(f"There is no smtplog entry {entry_id}.")
+    return _entry.validate_python(found)
+
+
+async def page(
+    connection: AsyncConnection, account_id: str, *, before: str | None = None, limit: int = 50
+) -> list[SmtplogEntry]:
+    """Entries of the account, newest first; `before` is the id after which to go on."""
+    query = select(_smtplog.c.entry).where(_smtplog.c.account_id == account_id)
+    if before is not None:
+        query = query.where(_smtplog.c.id < before)
+    rows = (await connection.execute(query.order_by(_smtplog.c.id.desc()).limit(limit))).scalars()
+    return [_entry.validate_python(row) for row in rows]

@@ -1,0 +1,266 @@
+"""The schema. `migrations/` builds it; a test holds the two equal."""
+
+import dataclasses
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Utc(TypeDecorator[datetime]):
+    """A time in UTC. SQLite keeps no time zone; what comes out has one all the same."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+Json = JSON().with_variant(JSONB(), "postgresql")
+
+
+def _id(name: str = "id", *references: ForeignKey, **options: Any) -> Column[str]:
+    return Column(name, String(32), *references, **options)
+
+
+def _text(name: str) -> Column[str]:
+    return Column(name, Text, nullable=False, server_default="")
+
+
+def _json(name: str, empty: str = "[]") -> Column[Any]:
+    return Column(name, Json, nullable=False, server_default=text(f"'{empty}'"))
+
+
+account = Table(
+    "account",
+    metadata,
+    _id(primary_key=True),
+    _id("parent_id", nullable=True),
+    _text("name"),
+    Column("country", String(2), nullable=False),
+    _text("timezone"),
+    Column("max_calls", Integer, nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Column("revision", Integer, nullable=False),
+)
+
+faxbox = Table(
+    "faxbox",
+    metadata,
+    _id(primary_key=True),
+    _id("account_id", ForeignKey("account.id", ondelete="CASCADE"), nullable=False, index=True),
+    _text("name"),
+    _json("permits"),
+    _text("caller_id"),
+    _text("caller_name"),
+    _text("fax_header"),
+    _text("fax_identity"),
+    _text("timezone"),
+    Column("retries", Integer, nullable=False),
+    Column("body_as_page", Boolean, nullable=False),
+    _json("inbound_email"),
+    _json("outbound_email"),
+    _json("notifications", "{}"),
+    Column("created_at", Utc, nullable=False),
+    Column("revision", Integer, nullable=False),
+)
+
+domain = Table(
+    "domain",
+    metadata,
+    Column("name", String(255), primary_key=True),
+    _id("account_id", ForeignKey("account.id", ondelete="CASCADE"), nullable=False, index=True),
+    # Set: mail to this domain reaches this faxbox alone.
+    _id("faxbox_id", ForeignKey("faxbox.id", ondelete="CASCADE"), nullable=True, index=True),
+)
+
+number = Table(
+    "number",
+    metadata,
+    Column("number", String(20), primary_key=True),
+    _id("account_id", ForeignKey("account.id", ondelete="CASCADE"), nullable=False, index=True),
+    _id("faxbox_id", ForeignKey("faxbox.id", ondelete="SET NULL"), nullable=True, index=True),
+    Column("position", Integer, nullable=False, server_default="0"),
+)
+
+token = Table(
+    "token",
+    metadata,
+    _id(primary_key=True),
+    Column("hash", String(64), nullable=False, unique=True),
+    _id("account_id", ForeignKey("account.id", ondelete="CASCADE"), nullable=True, index=True),
+    _json("scopes"),
+    Column("created_at", Utc, nullable=False),
+    Column("expires_at", Utc, nullable=True),
+)
+
+fax = Table(
+    "fax",
+    metadata,
+    _id(primary_key=True),
+    _id("account_id", nullable=False),
+    _id("faxbox_id", nullable=True),
+    Column("direction", String(8), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Column("updated_at", Utc, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("due_at", Utc, nullable=True),
+    Column("ended_at", Utc, nullable=True),
+    _text("via"),
+    _text("submission_id"),
+    _text("sender"),
+    _text("subject"),
+    _text("message_id"),
+    Column("repeat_key", String(64), nullable=True),
+    _text("resubmitted_from"),
+    _text("from_name"),
+    _text("from_number"),
+    _text("to_name"),
+    _text("to_number"),
+    _text("destination"),
+    Column("retries", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("cancel_requested", Boolean, nullable=False),
+    Column("first_dialled_at", Utc, nullable=True),
+    _json("documents"),
+    _json("left_out"),
+    _text("pdf_key"),
+    _text("image_key"),
+    Column("pages", Integer, nullable=False),
+    Column("progress", Json, nullable=True),
+    Column("result", Json, nullable=True),
+    _text("error"),
+    _json("notifications", "{}"),
+    Column("claim_token", String(32), nullable=True),
+    Column("lease_until", Utc, nullable=True),
+    # Lists: newest first within an account; and what is due, over all accounts.
+    Index("ix_fax_listing", "account_id", "direction", "id"),
+    Index("ix_fax_due", "status", "due_at"),
+    Index("ix_fax_claimed", "lease_until", postgresql_where=text("claim_token IS NOT NULL")),
+    Index("ix_fax_repeat_key", "repeat_key"),
+    Index("ix_fax_image_key", "image_key"),
+    Index("ix_fax_submission_id", "submission_id"),
+)
+
+attempt = Table(
+    "attempt",
+    metadata,
+    _id(primary_key=True),
+    # No foreign keys: the call record survives the deletion of its fax, and of its account.
+    _id("fax_id", nullable=False, index=True),
+    _id("account_id", nullable=False),
+    _id("faxbox_id", nullable=True),
+    Column("direction", String(8), nullable=False),
+    Column("number", Integer, nullable=False),
+    _text("line"),
+    _text("from_number"),
+    _text("to_number"),
+    Column("started_at", Utc, nullable=False),
+    Column("outcome", String(16), nullable=False, server_default=""),
+    Column("counted", Boolean, nullable=False),
+    Column("result", Json, nullable=True),
+    Index("ix_attempt_account_id_started_at", "account_id", "started_at"),
+)
+
+slot = Table(
+    "slot",
+    metadata,
+    # ("account", account id, 0..max_calls-1) or ("destination", number, 0): a call holds one of each. The key is the
+    # limit: two processes cannot both insert it.
+    Column("kind", String(12), primary_key=True),
+    Column("key", String(32), primary_key=True),
+    Column("place", Integer, primary_key=True),
+    _id("fax_id", nullable=False, index=True),
+)
+
+smtplog = Table(
+    "smtplog",
+    metadata,
+    _id(primary_key=True),
+    _id("account_id", nullable=True),
+    _id("faxbox_id", nullable=True),
+    Column("received_at", Utc, nullable=False),
+    Column("accepted", Boolean, nullable=False),
+    _text("sender"),
+    Column("entry", Json, nullable=False),
+    Index("ix_smtplog_account_id_id", "account_id", "id"),
+)
+
+notice = Table(
+    "notice",
+    metadata,
+    _id(primary_key=True),
+    _id("account_id", nullable=True),
+    _id("fax_id", nullable=True, index=True),
+    Column("kind", String(24), nullable=False),
+    _text("recipient"),
+    Column("state", String(12), nullable=False),
+    Column("due_at", Utc, nullable=True),
+    Column("created_at", Utc, nullable=False),
+    Column("ended_at", Utc, nullable=True),
+    Column("attempts", Integer, nullable=False),
+    _text("answer"),
+    # A message to pass on unchanged; every other notice is written from its fax when it is sent.
+    Column("message", LargeBinary, nullable=True),
+    Column("claim_token", String(32), nullable=True),
+    Column("lease_until", Utc, nullable=True),
+    Index("ix_notice_due", "state", "due_at"),
+)
+
+
+def values(record: Any, table: Table) -> dict[str, Any]:
+    """The row of a flat dataclass: its fields that `table` has columns for, JSON columns made of plain values."""
+    row: dict[str, Any] = {}
+    for column in table.columns:
+        if not hasattr(record, column.name):
+            continue
+        value = getattr(record, column.name)
+        row[column.name] = plain(value) if isinstance(column.type, JSON) else value
+    return row
+
+
+def plain(value: Any) -> Any:
+    """Dataclasses, tuples and times as JSON has them."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value
