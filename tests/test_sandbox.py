@@ -1,0 +1,259 @@
+# ruff: noqa: ASYNC110, ASYNC220, ASYNC240 - a test waits for what another process does to the file system
+"""The sandbox: what a target may do, and what becomes of one that does more."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import BadField, DocumentRefused, OurTrouble
+from gateway.sandbox import DOCUMENT, RECYCLE, Limits, Sandbox
+
+MIB = 1 << 20
+
+
+def double(value: bytes) -> bytes:
+    return value * 2
+
+
+def pid() -> int:
+    return os.getpid()
+
+
+def crash() -> None:
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def leave() -> None:
+    sys.exit(0)
+
+
+def spin() -> None:
+    while True:
+        pass
+
+
+def nap(seconds: float) -> None:
+    time.sleep(seconds)
+
+
+def mark_and_nap(path: str) -> None:
+    Path(path).write_text(str(os.getpid()))
+    time.sleep(60)
+
+
+def eat_memory() -> int:
+    return len(bytearray(3 << 30))
+
+
+def fill_disk(path: str) -> None:
+    with Path(path).open("wb") as file:
+        file.writelines(bytes(MIB) for _ in range(100))
+
+
+def divide(by: int) -> float:
+    return 1 / by
+
+
+def refuse() -> None:
+    raise BadField("to.number", "That is no number.", detail="it has letters")
+
+
+def fds() -> list[str]:
+    return [str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.exists()]
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    sandbox = Sandbox(children=2, preload=(__name__,))
+    await sandbox.start()
+    yield sandbox
+    await sandbox.stop()
+
+
+async def gone(process: int) -> bool:
+    for _ in range(200):
+        try:
+            state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        if state == "Z":
+            return True
+        await asyncio.sleep(0.01)
+    return False
+
+
+async def written(path: Path) -> int:
+    while not path.exists() or not path.read_text():
+        await asyncio.sleep(0.01)
+    return int(path.read_text())
+
+
+async def test_result_larger_than_any_pipe(sandbox: Sandbox) -> None:
+    assert await sandbox.run(double, b"x" * 3 * MIB) == b"x" * 6 * MIB
+    assert await sandbox.quick(double, b"y" * 3 * MIB) == b"y" * 6 * MIB
+
+
+async def test_run_forks_a_child_each_and_quick_keeps_its_children(sandbox: Sandbox) -> None:
+    assert len({await sandbox.run(pid) for _ in range(4)} | {os.getpid()}) == 5
+    assert len({await sandbox.quick(pid) for _ in range(20)}) <= 2
+
+
+async def test_quick_costs_well_under_a_millisecond(sandbox: Sandbox) -> None:
+    await sandbox.quick(double, b"warm")
+    times = []
+    for _ in range(100):
+        begun = time.perf_counter()
+        await sandbox.quick(double, b"x" * 10_000)
+        times.append(time.perf_counter() - begun)
+    assert sorted(times)[50] < 0.001
+
+
+async def test_quick_children_are_recycled(sandbox: Sandbox) -> None:
+    pids = [await sandbox.quick(pid) for _ in range(2 * RECYCLE + 10)]
+    assert len(set(pids)) > 2
+
+
+@pytest.mark.parametrize("way", ["run", "quick"])
+async def test_errors_of_ours_come_back_as_themselves(sandbox: Sandbox, way: str) -> None:
+    with pytest.raises(BadField, match=r"^That is no number\.$") as caught:
+        await getattr(sandbox, way)(refuse)
+    assert (caught.value.field, caught.value.detail) == ("to.number", "it has letters")
+
+
+@pytest.mark.parametrize("way", ["run", "quick"])
+async def test_other_exceptions_are_our_trouble_with_the_traceback(sandbox: Sandbox, way: str) -> None:
+    with pytest.raises(OurTrouble) as caught:
+        await getattr(sandbox, way)(divide, 0)
+    assert "ZeroDivisionError" in caught.value.detail
+    assert "return 1 / by" in caught.value.detail
+
+
+@pytest.mark.parametrize("way", ["run", "quick"])
+@pytest.mark.parametrize(("target", "why"), [(crash, "SIGSEGV"), (leave, "exited"), (eat_memory, "MemoryError")])
+async def test_who_breaks_down_is_refused(sandbox: Sandbox, way: str, target: object, why: str) -> None:
+    with pytest.raises(DocumentRefused, match="within the limits") as caught:
+        await getattr(sandbox, way)(target)
+    assert why in caught.value.detail
+    assert await sandbox.quick(double, b"a") == b"aa", "and the next job finds a child"
+
+
+async def test_processor_time_ends(sandbox: Sandbox) -> None:
+    with pytest.raises(DocumentRefused) as caught:
+        await sandbox.run(spin, limits=Limits(cpu=1, wall=20))
+    assert "SIGXCPU" in caught.value.detail
+
+
+async def test_time_ends(sandbox: Sandbox) -> None:
+    begun = time.perf_counter()
+    with pytest.raises(DocumentRefused) as caught:
+        await sandbox.run(nap, 20.0, limits=Limits(wall=0.3))
+    assert "0.3 s" in caught.value.detail
+    with pytest.raises(TimeoutError):
+        await sandbox.quick(spin, wall=0.2)
+    assert time.perf_counter() - begun < 3
+    assert await sandbox.quick(double, b"a") == b"aa"
+
+
+async def test_files_are_bounded(sandbox: Sandbox, tmp_path: Path) -> None:
+    with pytest.raises(DocumentRefused):
+        await sandbox.run(fill_disk, str(tmp_path / "big"), limits=Limits(file_size=5 * MIB))
+    assert (tmp_path / "big").stat().st_size == 5 * MIB
+
+
+async def test_no_more_children_than_allowed(sandbox: Sandbox) -> None:
+    begun = time.perf_counter()
+    await asyncio.gather(*(sandbox.run(nap, 0.3) for _ in range(4)))
+    assert 0.6 <= time.perf_counter() - begun < 2
+
+
+@pytest.mark.parametrize("way", ["run", "quick"])
+async def test_cancelling_kills_the_child(sandbox: Sandbox, tmp_path: Path, way: str) -> None:
+    mark = tmp_path / "pid"
+    options = {} if way == "run" else {"wall": 50}
+    task = asyncio.create_task(getattr(sandbox, way)(mark_and_nap, str(mark), **options))
+    child = await written(mark)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await gone(child)
+    assert await sandbox.quick(double, b"a") == b"aa"
+
+
+async def test_children_hold_nothing_of_the_gateway(sandbox: Sandbox) -> None:
+    for held in (await sandbox.run(fds), await sandbox.quick(fds)):
+        assert sum(name.startswith("socket:") for name in held) == 1
+        assert not any(name.startswith("pipe:") for name in held)
+
+
+async def test_stopping_kills_what_runs(tmp_path: Path) -> None:
+    sandbox = Sandbox(preload=(__name__,))
+    await sandbox.start()
+    mark = tmp_path / "pid"
+    task = asyncio.create_task(sandbox.run(mark_and_nap, str(mark)))
+    child = await written(mark)
+    await sandbox.stop()
+    with pytest.raises(OurTrouble):
+        await task
+    assert await gone(child)
+    with pytest.raises(OurTrouble, match="stopped"):
+        await sandbox.run(pid)
+
+
+def parent() -> int:
+    return os.getppid()
+
+
+async def test_a_dead_server_is_replaced(sandbox: Sandbox) -> None:
+    first = await sandbox.run(parent)
+    os.kill(first, signal.SIGKILL)
+    assert await gone(first)
+    assert await sandbox.run(parent) != first
+    assert await sandbox.quick(parent) != first
+
+
+async def test_a_server_that_cannot_start_says_so() -> None:
+    sandbox = Sandbox(preload=("gateway.no_such_module",))
+    with pytest.raises(OurTrouble, match="could not be started"):
+        await sandbox.start()
+    await sandbox.stop()
+
+
+SCRIPT = """
+import asyncio, sys
+from gateway.sandbox import Limits, Sandbox
+from MODULE import mark_and_nap
+print("main ran", flush=True)
+async def main():
+    sandbox = Sandbox(preload=())
+    await sandbox.start()
+    await asyncio.gather(sandbox.run(mark_and_nap, sys.argv[1]), sandbox.quick(mark_and_nap, sys.argv[2], wall=50))
+asyncio.run(main())
+"""
+
+
+async def test_killing_the_gateway_ends_the_children_and_main_is_not_run_again(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"  # no `if __name__ == "__main__"`: were it imported again, it would start again
+    script.write_text(SCRIPT.replace("MODULE", __name__))
+    marks = [tmp_path / "one", tmp_path / "two"]
+    with subprocess.Popen(
+        [sys.executable, script, *marks],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    ) as gateway:
+        children = [await written(mark) for mark in marks]
+        gateway.kill()
+        output, _ = gateway.communicate()
+    assert output == b"main ran\n"
+    for child in children:
+        assert await gone(child)
+
+
+def test_document_limits_leave_room_for_pdfium() -> None:
+    assert DOCUMENT.memory >= 1 << 30
