@@ -1,0 +1,110 @@
+"""How a call ended, in words for people: a sentence that says what happened, and one that says what to do.
+
+Pure and total: every result has its words, codes that nobody has seen yet too. `gateway.retry` decides what the
+gateway does about a cause; nothing is decided here. T.30 result codes are spandsp's numbers, causes are Q.850's.
+"""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from gateway.fax import CallResult
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    sentence: str
+    """What happened, plain and complete: "The line was busy."."""
+    advice: str
+    """What the reader can do about it; empty where there is nothing to do."""
+
+
+AGAIN = "Please send it again."
+LATER = "Please send it again later."
+CHECK_NUMBER = "Please check the number and send the fax again."
+CALL_THEM = "Please call the recipient to ask about their fax machine before you send it again."
+OUR_SIDE = "The trouble is on our side; please tell the administrator of this fax service."
+OUR_NETWORK = "The trouble lies with the telephone network, not with your document. Please send it again later."
+
+NO_FAX = Explanation("A person or a voice machine answered, not a fax machine.", CHECK_NUMBER)
+BUSY = Explanation("The line was busy.", LATER)
+NO_ANSWER = Explanation("Nobody answered.", "Please check the number, or send the fax again later.")
+NOT_IN_SERVICE = Explanation("The number is not in service.", CHECK_NUMBER)
+REJECTED = Explanation("The call was rejected.", CALL_THEM)
+NETWORK = Explanation("The telephone network could not put the call through.", OUR_NETWORK)
+NO_TRUNK = Explanation("Our telephone connection was down.", OUR_SIDE)
+MEDIA = Explanation("The telephone network could not carry the fax call.", OUR_NETWORK)
+NOT_ALLOWED = Explanation("The telephone network does not allow calls to this number.", OUR_SIDE)
+BAD_NUMBER = Explanation("The telephone network did not accept the number.", CHECK_NUMBER)
+BROKEN_OFF = Explanation("The fax machines lost each other.", AGAIN)
+MACHINE_BUSY = Explanation("The recipient's fax machine was not ready; it may be out of paper or memory.", CALL_THEM)
+CANNOT_TAKE = Explanation("The recipient's fax machine cannot receive faxes of this kind.", CALL_THEM)
+BARRED = Explanation("The recipient's fax machine refused the fax.", CALL_THEM)
+OUR_DOCUMENT = Explanation("The document could not be made into fax pages that can be sent.", OUR_SIDE)
+OUR_MACHINE = Explanation("The gateway ran out of memory during the call.", OUR_SIDE)
+
+_T30_SENDING = MappingProxyType(
+    dict.fromkeys((1, 2, 3, 17, 19), NO_FAX)
+    | dict.fromkeys((4, 7, 9, 22), MACHINE_BUSY)
+    | dict.fromkeys((8, 10, 11, 12), CANNOT_TAKE)
+    | dict.fromkeys(range(41, 47), OUR_DOCUMENT)
+    | {47: OUR_MACHINE}
+    | dict.fromkeys(range(50, 61), BARRED)
+    # 5, 6, 13-16, 18, 20, 21, 48, 49 and the receive side's 23-40: line or protocol, as any code we do not know.
+)
+_CAUSES = MappingProxyType(
+    {17: BUSY, 21: REJECTED, 28: BAD_NUMBER}
+    | dict.fromkeys((1, 2, 3, 22), NOT_IN_SERVICE)
+    | dict.fromkeys((18, 19, 20, 102), NO_ANSWER)
+    | dict.fromkeys((25, 27, 31, 34, 38, 41, 42, 44, 63, 127), NETWORK)
+    | dict.fromkeys((29, 50, 52, 54, 57, 69), NOT_ALLOWED)
+    | dict.fromkeys((58, 65, 66, 79, 88), MEDIA)
+)
+_TRUNK_DOWN = frozenset({"GATEWAY_DOWN", "INVALID_GATEWAY", "INVALID_PROFILE"})
+"""FreeSWITCH's own names, which have no Q.850 number."""
+
+_T30_RECEIVING = MappingProxyType(
+    dict.fromkeys((1, 2, 3, 17, 19, 28), "The caller was not a fax machine.")
+    | dict.fromkeys((8, 9, 10, 11, 12), "The sender's fax machine and ours have no way of sending in common.")
+    | {41: "The gateway could not store the fax.", 47: "The gateway ran out of memory during the call."}
+)
+
+
+def explain(result: CallResult) -> Explanation:
+    """Why an outgoing call did not bring the fax through; for a call that did, that it did."""
+    if result.success:
+        return Explanation("The fax was delivered.", "")
+    if not result.answered and result.result_code is None:
+        return _unanswered(result)
+    known = _T30_SENDING.get(result.result_code if result.result_code is not None else -1)
+    if known is not None and not result.pages:
+        return known
+    if result.result_code == 0:
+        # T.30 ended well but not every page was confirmed: the image sent was not the whole document.
+        confirmed = f"only {_pages(result)}" if result.pages else "no page"
+        return Explanation(f"The recipient's fax machine confirmed {confirmed}.", AGAIN)
+    if result.pages:
+        first = f"The call was cut off after page {result.pages}"
+        of = f" of {result.total_pages}" if result.total_pages else ""
+        return Explanation(f"{first}{of}.", AGAIN if known is None else known.advice)
+    return BROKEN_OFF
+
+
+def explain_received(result: CallResult) -> Explanation:
+    """Why an incoming call did not bring a whole fax."""
+    if result.success:
+        return Explanation("The fax was received.", "")
+    ask = "Please ask the sender to send it again."
+    if result.pages:
+        return Explanation(f"The call was cut off after page {result.pages}.", ask)
+    code = result.result_code if result.result_code is not None else -1
+    return Explanation(_T30_RECEIVING.get(code, "The call was cut off before the first page was through."), ask)
+
+
+def _unanswered(result: CallResult) -> Explanation:
+    if result.hangup_cause in _TRUNK_DOWN:
+        return NO_TRUNK
+    return _CAUSES.get(result.cause or 0, Explanation("The call did not get through.", LATER))
+
+
+def _pages(result: CallResult) -> str:
+    return f"{result.pages} of {result.total_pages} pages" if result.total_pages else f"page {result.pages}"

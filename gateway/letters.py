@@ -1,0 +1,217 @@
+"""The mails that the gateway writes: received faxes, receipts, failure notices, each as text and HTML.
+
+Pure: nouns and a date go in, the bytes of a whole message come out (RFC 5322, CRLF, 7 bits, save where an
+internationalised address needs UTF-8: RFC 6531). A letter goes to one recipient; its Message-ID is the notice's, so
+that a letter written or sent twice is told to be the same one. Words stand in `templates/mail`; what others wrote
+(station ids, subjects, file names) is made one harmless line before it gets there.
+"""
+
+import functools
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from email import policy
+from email.headerregistry import Address, HeaderRegistry, MessageIDHeader
+from email.message import EmailMessage
+from pathlib import Path
+
+import jinja2
+
+from gateway.accounts import Account, Faxbox
+from gateway.causes import explain, explain_received
+from gateway.fax import CallResult, Direction, Fax, Status
+from gateway.filenames import fax_filename
+from gateway.wording import duration_words, number_words, one_line, pages_words, size_words, time_words, zone_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letterhead:
+    """What is outside of a letter: whose it is and to whom it goes."""
+
+    notice_id: str
+    """Names the notice for ever, also as its Message-ID; letters, digits, `-._`."""
+    sender: str
+    """The address that it is from."""
+    recipient: str
+    hostname: str
+    date: datetime
+
+
+def inbound_fax(
+    head: Letterhead, fax: Fax, faxbox: Faxbox | None, account: Account, *, pdf: bytes | None = None
+) -> bytes:
+    """A received fax, whole or (status `partial`) incomplete; `pdf` is attached."""
+    facts = _facts(fax, faxbox, account)
+    total = fax.result.total_pages if fax.result else 0
+    incomplete, got = fax.status is Status.PARTIAL, pages_words(fax.pages)
+    if incomplete:
+        got = f"{fax.pages} of {total} pages" if total else f"{got}, total unknown"
+    facts |= {"incomplete": incomplete, "got": got, "attached": pdf is not None, "why": _why_incomplete(fax.result)}
+    subject = f"{'INCOMPLETE fax' if incomplete else 'Fax'} from {facts['from']}, {got}"
+    message = _letter(head, faxbox, subject, "inbound_fax", facts)
+    if pdf is not None:
+        name = fax_filename(fax, zone_of(faxbox, account))
+        message.add_attachment(pdf, maintype="application", subtype="pdf", filename=name)
+    return message.as_bytes()
+
+
+def inbound_failed(head: Letterhead, fax: Fax, faxbox: Faxbox | None, account: Account) -> bytes:
+    """Somebody tried to send a fax and not a page of it came through."""
+    facts = _facts(fax, faxbox, account)
+    explanation = explain_received(fax.result) if fax.result else None
+    facts |= {
+        "reason": explanation.sentence if explanation else _sentence(fax.error, "The fax could not be received."),
+        "advice": explanation.advice if explanation else "",
+    }
+    return _letter(
+        head, faxbox, f"A fax from {facts['from']} could not be received", "inbound_failed", facts
+    ).as_bytes()
+
+
+def receipt(head: Letterhead, fax: Fax, faxbox: Faxbox | None, account: Account) -> bytes:
+    """An outbound fax is delivered: every page was confirmed by the far end."""
+    facts = _facts(fax, faxbox, account)
+    subject = _about(f"Faxed to {facts['to']}", fax)
+    return _letter(head, faxbox, subject, "receipt", facts, answers=fax).as_bytes()
+
+
+def failure(head: Letterhead, fax: Fax, faxbox: Faxbox | None, account: Account, *, unknown: bool = False) -> bytes:
+    """An outbound fax has failed for good. `unknown`: nobody can say whether it has arrived."""
+    facts = _facts(fax, faxbox, account)
+    reason, advice = _sentence(fax.error, "The fax could not be sent."), ""
+    if fax.result and not fax.result.success and not unknown:
+        explanation = explain(fax.result)
+        reason, advice = explanation.sentence, explanation.advice
+    through = fax.result.pages if fax.result else 0
+    facts |= {"reason": reason, "advice": advice, "unknown": unknown, "through": through}
+    subject = f"Fax to {facts['to']}: outcome unknown" if unknown else f"NOT faxed to {facts['to']}"
+    return _letter(head, faxbox, _about(subject, fax), "failure", facts, answers=fax).as_bytes()
+
+
+def cancelled(head: Letterhead, fax: Fax, faxbox: Faxbox | None, account: Account) -> bytes:
+    """An outbound fax was cancelled before it was through."""
+    facts = _facts(fax, faxbox, account)
+    facts |= {"through": fax.result.pages if fax.result else 0}
+    return _letter(
+        head, faxbox, _about(f"Fax to {facts['to']} cancelled", fax), "cancelled", facts, answers=fax
+    ).as_bytes()
+
+
+# What a letter says
+
+
+def _facts(fax: Fax, faxbox: Faxbox | None, account: Account) -> dict[str, object]:
+    """What every template may name; texts are harmless lines, empty where nothing is known."""
+    zone = zone_of(faxbox, account)
+    ended = fax.ended_at or (fax.result.ended_at if fax.result else None) or fax.updated_at
+    inbound = fax.direction is Direction.INBOUND
+    return {
+        "from": number_words(fax.from_number) if inbound else number_words(fax.from_number, ""),
+        "from_name": one_line(fax.from_name, 80),
+        "to": number_words(fax.destination or fax.to_number),
+        "to_name": one_line(fax.to_name, 80),
+        "faxbox": one_line(faxbox.name, 80) if faxbox else "",
+        "account": one_line(account.name, 80),
+        "subject": one_line(fax.subject),
+        "time": time_words(fax.created_at if inbound else ended, zone),
+        "pages": fax.pages,
+        "pages_words": pages_words(fax.pages),
+        "attempts": fax.attempts,
+        "call": _call(fax.result),
+        "documents": [{"name": one_line(d.name, 120), "size": size_words(d.bytes)} for d in fax.documents],
+        "left_out": [
+            {"name": one_line(part.name, 120), "size": size_words(part.bytes), "reason": one_line(part.reason)}
+            for part in fax.left_out
+        ],
+        "fax_id": fax.id,
+    }
+
+
+def _call(result: CallResult | None) -> dict[str, str] | None:
+    """The call as people like to know it; None where nobody answered."""
+    if result is None or not result.answered:
+        return None
+    ecm = "with" if result.ecm else "without"
+    return {
+        "station": one_line(result.remote_station_id, 40),
+        "duration": duration_words(result.seconds),
+        "speed": f"{result.rate:,} bit/s, {ecm} error correction" if result.rate else "",
+    }
+
+
+def _why_incomplete(result: CallResult | None) -> str:
+    return explain_received(result).sentence if result and not result.success else ""
+
+
+def _sentence(text: str, otherwise: str) -> str:
+    line = one_line(text, 500)
+    return otherwise if not line else line if line[-1] in ".!?…" else f"{line}."
+
+
+def _about(what: str, fax: Fax) -> str:
+    """The outcome, then the subject of the sender's own mail."""
+    subject = one_line(fax.subject)
+    return f"{what}: {subject}" if subject else what
+
+
+# How it is put into a message
+
+TEMPLATES = next(  # inside the package when installed, beside it in a checkout
+    folder for folder in (Path(__file__).parent / "templates", Path(__file__).parent.parent / "templates")
+    if (folder / "mail").is_dir()
+)  # fmt: skip
+
+_headers = HeaderRegistry()
+for _name in ("in-reply-to", "references"):
+    # Else long ids are folded as encoded words, in which no mail program looks for a thread.
+    _headers.map_to_type(_name, MessageIDHeader)  # type: ignore[arg-type]  # a mixin of it, as all of them are
+_POLICY = policy.SMTP.clone(header_factory=_headers, cte_type="7bit")
+
+_MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,240}@[!-;=?-~]{1,240}>")
+"""What of a foreign Message-ID is safe to repeat: one id in angle brackets, printable ASCII."""
+
+
+def _letter(
+    head: Letterhead, faxbox: Faxbox | None, subject: str, template: str, facts: dict[str, object], *,
+    answers: Fax | None = None,
+) -> EmailMessage:  # fmt: skip
+    message = EmailMessage(_POLICY if (head.recipient + head.sender).isascii() else _POLICY.clone(utf8=True))
+    message["From"] = _address(head.sender, faxbox.name if faxbox else "Fax")
+    message["To"] = _address(head.recipient)
+    message["Subject"] = subject
+    message["Date"] = head.date
+    message["Message-ID"] = f"<{head.notice_id}@{head.hostname}>"
+    if answers and _MESSAGE_ID.fullmatch(answers.message_id.strip()):
+        message["In-Reply-To"] = answers.message_id.strip()
+        message["References"] = answers.message_id.strip()
+    # RFC 3834 5: nobody's vacation notice shall answer; Exchange wants it in its own words.
+    message["Auto-Submitted"] = "auto-replied" if "In-Reply-To" in message else "auto-generated"
+    message["X-Auto-Response-Suppress"] = "All"
+    message["X-Faxgate-Notice"] = head.notice_id
+    message["X-Faxgate-Fax"] = str(facts["fax_id"])
+    for kind, subtype in (("txt", "plain"), ("html", "html")):
+        text = _environment().get_template(f"{template}.{kind}").render(facts, title=subject)
+        add = message.set_content if kind == "txt" else message.add_alternative
+        add(text, subtype=subtype, cte="quoted-printable")
+    return message
+
+
+def _address(address: str, name: str = "") -> Address:
+    # Quoting of names has gone wrong in more than one version of the standard library: leave nothing to quote.
+    display = one_line(re.sub(r'[()<>@,;:\\".\[\]]', " ", one_line(name)), 60)
+    if address.isascii():
+        return Address(display, addr_spec=address)
+    local, _, domain = address.rpartition("@")
+    return Address(display, local, domain)
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES / "mail"),
+        autoescape=jinja2.select_autoescape(("html",)),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )

@@ -1,0 +1,83 @@
+"""Numbers, times and foreign text as people read them. Pure; nothing here raises on what others wrote."""
+
+import unicodedata
+from datetime import datetime, tzinfo
+from zoneinfo import ZoneInfo
+
+import phonenumbers
+
+from gateway.accounts import Account, Faxbox
+
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Unicode's direction marks, which could turn the rest of a line round."""
+
+
+def one_line(text: str, limit: int = 200) -> str:
+    """Text from outside made harmless for a header or a line of a mail: no control characters, no line breaks, no
+    undecodable bytes, at most `limit` characters.
+
+    >>> one_line("Hello\\r\\nBcc: everybody@example.com")
+    'Hello Bcc: everybody@example.com'
+    """
+    # Cc: controls; Cs: the surrogates that stand for undecodable bytes; Zl, Zp: Unicode's own line breaks.
+    shown = ("" if c in _BIDI else " " if unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} else c for c in text)
+    line = " ".join("".join(shown).split())
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def number_words(number: str, unknown: str = "an unknown number") -> str:
+    """A telephone number in the international format; as it was written where it is none.
+
+    >>> number_words("+12025550190")
+    '+1 202-555-0190'
+    """
+    written = one_line(number, 40)
+    if not written:
+        return unknown
+    try:
+        parsed = phonenumbers.parse(written)
+    except phonenumbers.NumberParseException:
+        return written
+    if not phonenumbers.is_possible_number(parsed):
+        return written
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+
+
+def zone_of(faxbox: Faxbox | None, account: Account) -> tzinfo:
+    """The faxbox's timezone, else the account's, else UTC: a misspelt name must not hold a mail up."""
+    for name in (faxbox.timezone if faxbox else "", account.timezone):
+        if name:
+            try:
+                return ZoneInfo(name)
+            except (ValueError, OSError, KeyError):  # malformed; a folder or unreadable; no such zone
+                continue
+    return ZoneInfo("UTC")
+
+
+def time_words(moment: datetime, zone: tzinfo) -> str:
+    """`23 November 2026, 14:05:09 CET`; the time says which zone it is in."""
+    local = moment.astimezone(zone)
+    name = local.strftime("%Z")
+    # Zones without letters of their own call themselves `-03`.
+    return f"{local.day} {local:%B %Y, %H:%M:%S} {'UTC' if name[:1] in {'+', '-'} else ''}{name}"
+
+
+def duration_words(seconds: float) -> str:
+    """`48 s`, `2 min 05 s`, `1 h 02 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+def pages_words(pages: int) -> str:
+    return "1 page" if pages == 1 else f"{pages} pages"
+
+
+def size_words(size: int) -> str:
+    """`640 bytes`, `12 kB`, `3.4 MB`."""
+    if size < 1000:
+        return f"{size} bytes"
+    return f"{size / 1e3:.0f} kB" if size < 1e6 - 500 else f"{size / 1e6:.1f} MB"
