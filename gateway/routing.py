@@ -1,8 +1,22 @@
-"""Routing: sender and recipient address -> the faxbox that sends, and the number that is dialled."""
+"""Routing: sender and recipient address -> the faxbox that sends, and the number that is dialled.
+
+What the database says of a domain is kept for a moment; a change of an account wakes it (`Wake.ACCOUNTS`) and is seen
+at once, in other processes too.
+"""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from gateway.accounts import Account, Faxbox
+from gateway.accounts import Account, Faxbox, permitted_box
+from gateway.clock import Clock
+from gateway.errors import UnknownDomain
+from gateway.numbers import to_e164
+from gateway.store import accounts
+from gateway.store.engine import Store
+from gateway.store.wake import ACCOUNTS, Wake
+
+KEPT_FOR = timedelta(seconds=5)
+MOST_KEPT = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,10 +37,42 @@ class OperatorRoute:
     address: str
 
 
+Served = tuple[Account, list[Faxbox]] | None
+
+
 class Routing:
+    def __init__(self, store: Store, wake: Wake, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._changed = wake.event(ACCOUNTS)
+        self._kept: dict[str, tuple[datetime, Served]] = {}
+
     async def route(self, sender: str, local: str, domain: str) -> FaxRoute | OperatorRoute:
         """Where a recipient leads. `sender` is the envelope sender, empty for the null reverse path.
 
         Raises UnknownDomain, BadNumber, NotPermitted; OurTrouble when the database cannot say.
         """
-        raise NotImplementedError
+        served = await self._served(domain.lower())
+        if served is None:
+            raise UnknownDomain(f"{domain} is not served here.")
+        account, boxes = served
+        if local.lower() == "postmaster":
+            return OperatorRoute(account=account, address=f"{local}@{domain}")
+        destination = to_e164(local, account.country)
+        faxbox = permitted_box(boxes, sender)
+        return FaxRoute(account=account, faxbox=faxbox, number=local, destination=destination)
+
+    async def _served(self, domain: str) -> Served:
+        if self._changed.is_set():
+            self._changed.clear()
+            self._kept.clear()
+        now = self._clock.now()
+        kept = self._kept.get(domain)
+        if kept is not None and now - kept[0] < KEPT_FOR:
+            return kept[1]
+        async with self._store.read() as connection:
+            served = await accounts.served(connection, domain)
+        if len(self._kept) >= MOST_KEPT:
+            self._kept.clear()
+        self._kept[domain] = now, served
+        return served

@@ -29,7 +29,7 @@ class LostClaim(Exception):
     """The fax is not in the state, or not under the claim, that the change expected."""
 
 
-def from_row(row: Mapping[str, Any]) -> Fax:
+def from_row(row: Mapping[Any, Any]) -> Fax:
     decoded = {
         "direction": Direction(row["direction"]),
         "status": Status(row["status"]),

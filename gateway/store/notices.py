@@ -14,6 +14,9 @@ _notice = tables.notice
 
 PENDING, SENT, FAILED = "pending", "sent", "failed"
 
+INBOUND_FAX, RECEIPT, FAILURE, OPERATOR_MAIL = "inbound_fax", "receipt", "failure", "operator_mail"
+"""The kinds: a received fax, a fax sent, a fax not sent, a mail to postmaster passed on."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
@@ -23,7 +26,7 @@ class Notice:
     account_id: str | None
     fax_id: str | None
     kind: str
-    """What it tells: see `gateway.notices.KINDS`."""
+    """One of the kinds above."""
     recipient: str
     state: str
     """`pending`, `sent` or `failed`."""

@@ -112,10 +112,11 @@ async def take_over(connection: AsyncConnection, now: datetime, lease_until: dat
     return None if row is None else await _claim(connection, from_row(row), Status.PROCESSING, lease_until)
 
 
-async def next_due(connection: AsyncConnection, status: Status) -> datetime | None:
-    """When the next fax of this status falls due that nobody works on."""
-    query = select(func.min(_fax.c.due_at)).where(_fax.c.status == status, _fax.c.claim_token.is_(None))
-    return (await connection.execute(query)).scalar()
+async def next_due(connection: AsyncConnection, status: Status, now: datetime) -> datetime | None:
+    """When the next fax of this status falls due. One that is due already waits for a slot, whose release wakes."""
+    query = select(func.min(_fax.c.due_at)).where(_fax.c.status == status, _fax.c.due_at > now)
+    found: datetime | None = (await connection.execute(query)).scalar()
+    return found
 
 
 async def cancel_requests(connection: AsyncConnection, tokens: Collection[str]) -> list[str]:

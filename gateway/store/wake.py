@@ -99,7 +99,7 @@ class Wake:
 
     def _notify_sockets(self, topics: tuple[str, ...]) -> None:
         assert self._socket is not None
-        for name in os.listdir(self._directory):
+        for name in [entry.name for entry in self._directory.iterdir()]:
             if name == self._name or not name.endswith(".sock"):
                 continue
             try:

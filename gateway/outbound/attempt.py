@@ -1,0 +1,236 @@
+"""One call of a fax, and what follows from its result.
+
+The attempt, its call id and the next due time are written before dialling, so that after a crash the line can be asked
+about that very call. A duplicate fax is worse than a late one: a call whose outcome nobody knows is not dialled again.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+
+from gateway import retry
+from gateway.accounts import Account, Faxbox
+from gateway.causes import explain
+from gateway.clock import Clock
+from gateway.errors import NotFound
+from gateway.fax import Attempt, CallResult, Direction, Fax, Progress, Status
+from gateway.ids import new_id
+from gateway.notices import about_failure, about_success
+from gateway.outbound.progress import ProgressWriter
+from gateway.ports import CallOrder, CallState, Documents, Line
+from gateway.store import accounts, attempts, faxes, notices, queue
+from gateway.store.engine import Store
+from gateway.store.wake import DIAL, NOTICES, Wake
+
+log = logging.getLogger(__name__)
+
+UNKNOWN = "The outcome is unknown: the fax may have arrived. Please ask the recipient before you send it again."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calling:
+    """What calling needs."""
+
+    store: Store
+    documents: Documents
+    lines: Sequence[Line]
+    wake: Wake
+    clock: Clock
+    _live: dict[str, tuple[Line, str]] = field(default_factory=dict)
+    """Our calls now: fax id -> line, call id."""
+
+    def is_live(self, fax_id: str) -> bool:
+        return fax_id in self._live
+
+    async def hang_up(self, fax_id: str) -> None:
+        """End the call of a fax, if it has one here."""
+        if fax_id in self._live:
+            line, call_id = self._live[fax_id]
+            log.info("fax %s: hanging up call %s", fax_id, call_id)
+            await line.hang_up(call_id)
+
+    async def attempt(self, fax: Fax, line: Line) -> None:
+        """Call once for a claimed fax. Raises LostClaim when it was taken over meanwhile."""
+        async with self.store.read() as connection:
+            account = await accounts.account(connection, fax.account_id)
+            box = await accounts.faxbox(connection, fax.faxbox_id) if fax.faxbox_id else None
+        try:
+            image = await self.documents.open(fax.image_key)
+        except NotFound as error:
+            await self._end(fax, None, Status.FAILED, None, error.text)
+            return
+        attempt = await self._begin(fax, line)
+        order = _order(fax, attempt, box, account, image)
+        writer = ProgressWriter(self.store, self.clock, fax)
+        log.info("fax %s: calling %s, call %s on %s", fax.id, fax.destination, attempt.id, line.name)
+        self._live[fax.id] = line, attempt.id
+        try:
+            result = await line.call(order, writer.progress)
+        except Exception:
+            # The line does not know how the call ended; perhaps its record does.
+            log.exception("fax %s: call %s broke off", fax.id, attempt.id)
+            await self.settle(replace(fax, attempts=attempt.number))
+            return
+        finally:
+            del self._live[fax.id]
+            await writer.close()
+        await self._conclude(fax, attempt, result)
+        await line.forget(attempt.id)
+
+    async def settle(self, fax: Fax) -> None:
+        """Find out what became of the call of a fax that its worker left behind, claimed by us now."""
+        async with self.store.read() as connection:
+            calls = await attempts.of_fax(connection, fax.id)
+        attempt = calls[-1] if calls else None
+        if attempt is None or attempt.outcome:
+            log.warning("fax %s was claimed but not dialled: back into the queue", fax.id)
+            await self._again(fax, None, None)
+            return
+        line = next((line for line in self.lines if line.name == attempt.line), None)
+        record = None if line is None else await line.settle(attempt.id)
+        state = CallState.UNKNOWN if record is None else record.state
+        log.warning("fax %s: call %s was in doubt and is %s", fax.id, attempt.id, state)
+        match state:
+            case CallState.LIVE:
+                return  # the lease runs out, and the line is asked again
+            case CallState.ENDED:
+                assert record is not None
+                assert record.result is not None
+                await self._conclude(fax, attempt, record.result)
+            case CallState.UNANSWERED:
+                await self._again(fax, attempt, None)
+            case CallState.UNKNOWN:
+                await self._end(fax, attempt, Status.FAILED, None, UNKNOWN, outcome="unknown")
+        if line is not None:
+            await line.forget(attempt.id)
+
+    async def _begin(self, fax: Fax, line: Line) -> Attempt:
+        now = self.clock.now()
+        attempt = Attempt(
+            id=new_id(),
+            fax_id=fax.id,
+            account_id=fax.account_id,
+            faxbox_id=fax.faxbox_id,
+            direction=Direction.OUTBOUND,
+            number=fax.attempts + 1,
+            line=line.name,
+            from_number=fax.from_number,
+            to_number=fax.destination,
+            started_at=now,
+        )
+        async with self.store.begin() as connection:
+            await attempts.begin(connection, attempt)
+            await faxes.change(
+                connection,
+                fax,
+                now,
+                attempts=attempt.number,
+                first_dialled_at=fax.first_dialled_at or now,
+                due_at=now + timedelta(seconds=60),
+                progress=Progress(call_id=attempt.id, stage="dialling", pages=fax.pages),
+            )
+        return attempt
+
+    async def _conclude(self, fax: Fax, attempt: Attempt, result: CallResult) -> None:
+        """Decide what follows, and write it down with the call record and the notices in one transaction."""
+        now = self.clock.now()
+        async with self.store.read() as connection:
+            cancelled = (await faxes.find(connection, fax.id)).cancel_requested
+        verdict = retry.decide(replace(fax, attempts=attempt.number), result, now)
+        error = explain(result).sentence
+        match verdict:
+            case retry.Done():
+                await self._end(fax, attempt, Status.COMPLETED, result, "")
+            case _ if cancelled:
+                await self._end(fax, attempt, Status.CANCELLED, result, "Cancelled; the call was hung up.")
+            case retry.GiveUp():
+                log.info("fax %s: given up: %s", fax.id, verdict.reason)
+                await self._end(fax, attempt, Status.FAILED, result, error, counted=verdict.counted)
+            case retry.RetryAt():
+                await self._again(fax, attempt, result, verdict, error)
+
+    async def _again(
+        self,
+        fax: Fax,
+        attempt: Attempt | None,
+        result: CallResult | None,
+        verdict: retry.RetryAt | None = None,
+        error: str = "",
+    ) -> None:
+        """Back to pending. Without a verdict nothing reached the far end, so it is due at once and not counted."""
+        now = self.clock.now()
+        counted = verdict is not None and verdict.counted
+        due_at = now if verdict is None else verdict.at
+        async with self.store.begin() as connection:
+            if attempt is not None:
+                await attempts.finish(connection, attempt.id, "failed", result, counted=counted)
+            await faxes.move(
+                connection,
+                fax,
+                Status.PENDING,
+                now,
+                due_at=due_at,
+                tries=fax.tries + counted,
+                result=result or fax.result,
+                error=error,
+            )
+            await queue.release_slots(connection, fax.id)
+        log.info("fax %s: %s next call at %s", fax.id, error, due_at)
+        await self.wake.notify(DIAL)
+
+    async def _end(
+        self,
+        fax: Fax,
+        attempt: Attempt | None,
+        status: Status,
+        result: CallResult | None,
+        error: str,
+        *,
+        outcome: str = "",
+        counted: bool = True,
+    ) -> None:
+        now = self.clock.now()
+        async with self.store.begin() as connection:
+            if attempt is not None:
+                await attempts.finish(connection, attempt.id, outcome or status, result, counted=counted)
+            await faxes.move(
+                connection,
+                fax,
+                status,
+                now,
+                tries=fax.tries + (attempt is not None and counted),
+                result=result or fax.result,
+                error=error,
+            )
+            about = about_success if status is Status.COMPLETED else about_failure
+            await notices.add(connection, await about(connection, fax, now))
+            await queue.release_slots(connection, fax.id)
+        log.info("fax %s: %s %s", fax.id, status, error)
+        await self.wake.notify(DIAL, NOTICES)
+
+
+STATION_ID_LENGTH = 20
+"""T.30 5.3.6.2.4-6: an identification has 20 characters."""
+
+
+def _order(fax: Fax, attempt: Attempt, box: Faxbox | None, account: Account, image: Path) -> CallOrder:
+    number = fax.from_number
+    station_id = (box.fax_identity if box else "") or number
+    return CallOrder(
+        call_id=attempt.id,
+        number=fax.destination,
+        image=image,
+        pages=fax.pages,
+        caller_id_number=number,
+        caller_id_name=fax.from_name,
+        local_station_id=_printable(station_id)[:STATION_ID_LENGTH],
+        header_line=_printable((box.fax_header if box else "") or fax.from_name),
+        timezone=(box.timezone if box else "") or account.timezone,
+    )
+
+
+def _printable(text: str) -> str:
+    """ASCII without controls: all that T.30 can carry."""
+    return "".join(character for character in text if " " <= character <= "~").strip()

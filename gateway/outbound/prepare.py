@@ -1,0 +1,113 @@
+"""Makes the fax image: documents as mailed -> one normalised PDF -> the image, checked -> pending.
+
+The documents are opened in a worker process with limits. One that is refused there ends the fax `failed`, and the
+sender is told why; trouble of our own puts it off.
+"""
+
+import logging
+import shutil
+import tempfile
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from gateway.documents.prepare import prepare as render
+
+from gateway.clock import Clock
+from gateway.errors import FaxgateError, Refused
+from gateway.fax import Fax, Status
+from gateway.ids import new_id
+from gateway.notices import about_failure
+from gateway.ports import Documents, NewDocument
+from gateway.sandbox import Sandbox
+from gateway.storage import key_for
+from gateway.store import faxes, notices
+from gateway.store.engine import Store
+from gateway.store.wake import DIAL, NOTICES, Wake
+
+log = logging.getLogger(__name__)
+
+PUT_OFF = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class _Image:
+    pdf_key: str
+    image_key: str
+    pages: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preparation:
+    """What preparing needs."""
+
+    store: Store
+    documents: Documents
+    sandbox: Sandbox
+    wake: Wake
+    clock: Clock
+    spool: Path
+    """A folder on the documents' file system, so that what is made there can be moved into the store."""
+    max_pages: int
+
+    async def prepare(self, fax: Fax) -> None:
+        """Prepare a claimed fax. Raises LostClaim when it was taken over or cancelled meanwhile."""
+        try:
+            image = await self._of_sibling(fax) or await self._render(fax)
+        except Refused as error:
+            log.info("fax %s: document refused: %s", fax.id, error)
+            await self._refuse(fax, error)
+        except FaxgateError as error:
+            log.error("fax %s cannot be prepared now, trying again later: %s %s", fax.id, error, error.detail)
+            await self._put_off(fax, error)
+        else:
+            now = self.clock.now()
+            async with self.store.begin() as connection:
+                await faxes.move(
+                    connection,
+                    fax,
+                    Status.PENDING,
+                    now,
+                    due_at=now,
+                    error="",
+                    pdf_key=image.pdf_key,
+                    image_key=image.image_key,
+                    pages=image.pages,
+                )
+            await self.wake.notify(DIAL)
+
+    async def _of_sibling(self, fax: Fax) -> _Image | None:
+        """The image of another fax of the same mail: rendered once, sent to many."""
+        async with self.store.read() as connection:
+            sibling = await faxes.rendered_sibling(connection, fax)
+        return None if sibling is None else _Image(sibling.pdf_key, sibling.image_key, sibling.pages)
+
+    async def _render(self, fax: Fax) -> _Image:
+        sources = [
+            (await self.documents.open(document.key), document.content_type, document.name)
+            for document in fax.documents
+        ]
+        folder = Path(tempfile.mkdtemp(prefix="prepare-", dir=self.spool))
+        try:
+            pdf, image = folder / "fax.pdf", folder / "fax.tiff"
+            pages = await self.sandbox.run(render, sources, pdf, image, self.max_pages)
+            now = self.clock.now()
+            pdf_key, image_key = (key_for(new_id(), kind, now) for kind in ("application/pdf", "image/tiff"))
+            await self.documents.put([NewDocument(pdf_key, pdf), NewDocument(image_key, image)])
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        return _Image(pdf_key, image_key, pages)
+
+    async def _refuse(self, fax: Fax, error: Refused) -> None:
+        now = self.clock.now()
+        async with self.store.begin() as connection:
+            await faxes.move(connection, fax, Status.FAILED, now, error=error.text)
+            await notices.add(connection, await about_failure(connection, fax, now))
+        await self.wake.notify(NOTICES)
+
+    async def _put_off(self, fax: Fax, error: FaxgateError) -> None:
+        now = self.clock.now()
+        async with self.store.begin() as connection:
+            await faxes.change(
+                connection, fax, now, due_at=now + PUT_OFF, claim_token=None, lease_until=None, error=error.text
+            )

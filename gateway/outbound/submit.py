@@ -1,0 +1,224 @@
+"""Takes a mail: its documents, its faxes and its smtplog entry become durable together, or not at all.
+
+Mails that arrive at the same time are committed in one transaction, so that fifty sessions cost far fewer than fifty
+syncs of the disk. When the commit fails, every session of the group hears of temporary trouble and nothing is queued.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from gateway.clock import Clock
+from gateway.errors import FaxgateError, OurTrouble
+from gateway.fax import Direction, Document, Fax, LeftOut, Status
+from gateway.ids import new_id
+from gateway.ports import Documents, NewDocument
+from gateway.routing import FaxRoute
+from gateway.smtplog import SmtplogEntry
+from gateway.storage import key_for
+from gateway.store import faxes, notices, smtplog
+from gateway.store.engine import Store
+from gateway.store.wake import NOTICES, PREPARE, Wake
+
+log = logging.getLogger(__name__)
+
+REPEATED_WITHIN = timedelta(hours=24)
+MOST_AT_ONCE = 64
+"""Mails in one transaction."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailedDocument:
+    """A document of a mail that will be faxed, its bytes in memory or in a spool file that may be taken over."""
+
+    name: str
+    content_type: str
+    content: bytes | Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """A mail that can be faxed, complete: one fax for each route."""
+
+    entry: SmtplogEntry
+    routes: tuple[FaxRoute, ...]
+    documents: tuple[MailedDocument, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    repeat_of: str = ""
+    """What makes the same mail the same again: its Message-ID (its Date where it has none) and a digest of its
+    body."""
+    operator_mail: bytes | None = None
+    """The whole message, when a recipient was `postmaster@`."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    entry: SmtplogEntry
+    faxes: list[Fax] = field(default_factory=list)
+    operator_mail: bytes | None = None
+    done: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+class Submissions:
+    """The way in for mails. `start` before the first, `stop` after the last."""
+
+    def __init__(self, store: Store, documents: Documents, wake: Wake, clock: Clock, operator: str) -> None:
+        self._store = store
+        self._documents = documents
+        self._wake = wake
+        self._clock = clock
+        self._operator = operator
+        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
+        self._committer: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._committer = asyncio.create_task(self._commit_groups(), name="submissions")
+
+    async def stop(self) -> None:
+        if self._committer is not None:
+            self._committer.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._committer
+
+    async def submit(self, submission: Submission) -> None:
+        """Store a mail durably: documents, faxes, smtplog entry. Fills `entry.fax_ids` and the recipients' `fax_id`.
+
+        A repeat of a mail of the last 24 hours makes no new fax; the entry says so and names the first one. Raises
+        OurTrouble, and then nothing of the mail is queued.
+        """
+        documents = await self._keep(submission)
+        waiting = _Waiting(submission.entry, self._faxes(submission, documents), submission.operator_mail)
+        try:
+            await self._commit(waiting)
+        except FaxgateError:
+            await self._documents.delete([document.key for document in documents])
+            raise
+        if not any(fax.id in submission.entry.fax_ids for fax in waiting.faxes):
+            await self._documents.delete([document.key for document in documents])  # all repeats: nobody needs them
+
+    async def record(self, entry: SmtplogEntry) -> None:
+        """Store the smtplog entry of a transaction that brought no fax."""
+        await self._commit(_Waiting(entry))
+
+    async def _keep(self, submission: Submission) -> tuple[Document, ...]:
+        kept: list[Document] = []
+        new: list[NewDocument] = []
+        for mailed in submission.documents:
+            size = mailed.content.stat().st_size if isinstance(mailed.content, Path) else len(mailed.content)
+            key = key_for(new_id(), mailed.content_type, self._clock.now())
+            kept.append(Document(key=key, name=mailed.name, content_type=mailed.content_type, bytes=size))
+            new.append(NewDocument(key, mailed.content))
+        await self._documents.put(new)
+        return tuple(kept)
+
+    def _faxes(self, submission: Submission, documents: tuple[Document, ...]) -> list[Fax]:
+        now = self._clock.now()
+        entry = submission.entry
+        return [
+            Fax(
+                id=new_id(),
+                account_id=route.account.id,
+                faxbox_id=route.faxbox.id,
+                direction=Direction.OUTBOUND,
+                status=Status.ATTACHING_FILES,
+                created_at=now,
+                updated_at=now,
+                due_at=now,
+                via="smtp",
+                submission_id=entry.id,
+                sender=entry.sender,
+                subject=entry.subject,
+                message_id=entry.message_id,
+                repeat_key=_repeat_key(route, entry.sender, submission.repeat_of),
+                from_name=route.faxbox.caller_name or route.faxbox.name,
+                from_number=route.faxbox.number,
+                to_number=route.number,
+                destination=route.destination,
+                retries=route.faxbox.retries,
+                documents=documents,
+                left_out=submission.left_out,
+            )
+            for route in submission.routes
+        ]
+
+    async def _commit(self, waiting: _Waiting) -> None:
+        if self._committer is None or self._committer.done():
+            raise OurTrouble("The gateway is stopping; try again later.")
+        self._queue.put_nowait(waiting)
+        await waiting.done
+
+    async def _commit_groups(self) -> None:
+        while True:
+            group = [await self._queue.get()]
+            while len(group) < MOST_AT_ONCE and not self._queue.empty():
+                group.append(self._queue.get_nowait())
+            try:
+                await self._commit_group(group)
+            except Exception as error:
+                log.exception("a group of %d mails could not be stored", len(group))
+                trouble = error if isinstance(error, FaxgateError) else OurTrouble("The mail cannot be stored now.")
+                for waiting in group:
+                    if not waiting.done.done():
+                        waiting.done.set_exception(trouble)
+                continue
+            for waiting in group:
+                if not waiting.done.done():
+                    waiting.done.set_result(None)
+            if any(waiting.faxes for waiting in group):
+                await self._wake.notify(PREPARE)
+            if any(waiting.operator_mail is not None for waiting in group):
+                await self._wake.notify(NOTICES)
+
+    async def _commit_group(self, group: Sequence[_Waiting]) -> None:
+        now = self._clock.now()
+        async with self._store.begin() as connection:
+            keys = {fax.repeat_key for waiting in group for fax in waiting.faxes if fax.repeat_key}
+            known = await faxes.repeats(connection, keys, now - REPEATED_WITHIN)
+            new: list[Fax] = []
+            for waiting in group:
+                new += _without_repeats(waiting, known)
+            await faxes.add(connection, new)
+            await smtplog.add(connection, [waiting.entry for waiting in group])
+            mails = [waiting for waiting in group if waiting.operator_mail is not None]
+            await notices.add(
+                connection,
+                [
+                    notices.new(
+                        notices.OPERATOR_MAIL,
+                        self._operator,
+                        now,
+                        account_id=waiting.entry.account_id,
+                        message=waiting.operator_mail,
+                    )
+                    for waiting in mails
+                ],
+            )
+
+
+def _without_repeats(waiting: _Waiting, known: dict[str, str]) -> list[Fax]:
+    """The faxes of a mail that are new; fills in its entry. `known` learns them."""
+    new: list[Fax] = []
+    for fax in waiting.faxes:
+        first = known.get(fax.repeat_key or "")
+        if first is None:
+            new.append(fax)
+            waiting.entry.fax_ids.append(fax.id)
+            known[fax.repeat_key or fax.id] = fax.id
+        for recipient in waiting.entry.recipients:
+            if recipient.destination == fax.destination and recipient.faxbox_id == fax.faxbox_id:
+                recipient.fax_id = first or fax.id
+        if first is not None:
+            waiting.entry.errors.append(f"repeat of fax {first} to {fax.destination}: no new fax")
+    return new
+
+
+def _repeat_key(route: FaxRoute, sender: str, repeat_of: str) -> str | None:
+    if not repeat_of:
+        return None
+    parts = (route.faxbox.id, sender.lower(), route.destination, repeat_of)
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -1,0 +1,89 @@
+"""The documents store on disk (`file://`): every document a file, durable before anybody refers to it.
+
+A key is `2026-11-23/<id>.pdf`: one folder a day, so that documents that come together share a folder to be synced. A
+crash may leave a file that no row names; it never leaves a row that names no file.
+"""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from gateway.errors import NotFound, OurTrouble
+from gateway.ports import Documents, NewDocument
+
+EXTENSIONS = {
+    "application/pdf": "pdf",
+    "image/tiff": "tiff",
+    "image/png": "png",
+    "image/jpeg": "jpg",
+    "image/gif": "gif",
+    "text/plain": "txt",
+}
+
+
+def key_for(document_id: str, content_type: str, now: datetime) -> str:
+    """The key of a new document; `document_id` is one of ours, never text from outside."""
+    return f"{now:%Y-%m-%d}/{document_id}.{EXTENSIONS.get(content_type, 'bin')}"
+
+
+def documents_from_url(url: str) -> Documents:
+    """The store that `FAXGATE_DOCUMENTS_URL` names. Raises ValueError."""
+    parts = urlsplit(url)
+    if parts.scheme != "file" or parts.netloc:
+        raise ValueError(f"FAXGATE_DOCUMENTS_URL: {parts.scheme or url}: is unknown; take file:///PATH")
+    return FileDocuments(Path(unquote(parts.path)))
+
+
+class FileDocuments:
+    """Documents in a folder of the local disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # fsyncs that run at once are joined by the file system's journal, so a thread each is what makes them cheap.
+        self._threads = ThreadPoolExecutor(16, thread_name_prefix="documents")
+
+    async def put(self, documents: Sequence[NewDocument]) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            await asyncio.gather(*(loop.run_in_executor(self._threads, self._put, one) for one in documents))
+        except OSError as error:
+            raise OurTrouble("The document cannot be stored right now.", detail=str(error)) from error
+
+    async def open(self, key: str) -> Path:
+        path = self._folder / key
+        if not path.is_file():
+            raise NotFound("The document has been removed.")
+        return path
+
+    async def delete(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            (self._folder / key).unlink(missing_ok=True)
+
+    def _put(self, document: NewDocument) -> None:
+        path = self._folder / document.key
+        if not path.parent.is_dir():
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _sync(self._folder)
+        if isinstance(document.content, Path):
+            shutil.move(document.content, path)
+            _sync(path)
+        else:
+            with path.open("xb") as file:
+                file.write(document.content)
+                file.flush()
+                os.fsync(file.fileno())
+        _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

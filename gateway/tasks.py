@@ -1,0 +1,43 @@
+"""Tasks that run beside a loop: held on to, logged when they fail, and waited for at the end."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+from gateway.store.faxes import LostClaim
+
+log = logging.getLogger(__name__)
+
+
+class Tasks:
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._running: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._logged(work), name=self._name)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
+    async def finish(self) -> None:
+        """Wait until all have ended."""
+        while self._running:
+            await asyncio.wait(list(self._running))
+
+    def cancel(self) -> None:
+        for task in self._running:
+            task.cancel()
+
+    async def _logged(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except LostClaim as lost:
+            log.warning("%s: %s; whoever has it now goes on", self._name, lost)
+        except Exception:
+            # Nothing is lost: what was claimed comes back when its lease runs out.
+            log.exception("%s: a task failed", self._name)
