@@ -1,0 +1,203 @@
+"""The directory in which loopback calls leave their traces: what makes a call's outcome survive a crash.
+
+    ID.call        written before dialling: which incoming call it is, if a faxbox answers. Whoever runs the call holds
+                   a lock (flock) on it, taken before the file has its name, so that an unlocked one is a dead call.
+    ID.tif         the pages as received.
+    ID.json        the record: both ends' results, in one rename. Before it nothing has been delivered, after it
+                   everything has: both fax machines live in the one process that writes it.
+    ID.forgotten   the outgoing half is stored elsewhere.
+    ID.delivered   the incoming half is stored elsewhere.
+
+ID is the outgoing call's id. When both halves are stored the files go. Several processes may share the directory; each
+step is a rename or a creation, so none needs another's leave.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from gateway.fax import CallResult
+
+
+def result_to_json(result: CallResult) -> dict[str, Any]:
+    fields = asdict(result)
+    for name in ("answered_at", "ended_at"):
+        fields[name] = fields[name].isoformat() if fields[name] else None
+    return fields
+
+
+def result_from_json(fields: dict[str, Any]) -> CallResult:
+    times = {
+        name: datetime.fromisoformat(fields[name]) if fields[name] else None for name in ("answered_at", "ended_at")
+    }
+    return CallResult(**{**fields, **times})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """The incoming half of a call: told again with the same id after a restart."""
+
+    call_id: str
+    from_number: str
+    to_number: str
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    outgoing: CallResult
+    incoming: CallResult | None
+    """None where a scripted end was called."""
+
+
+class CallFiles:
+    """The files of one call. Everything here blocks: use it in a thread, except `live` and `record`."""
+
+    def __init__(self, directory: Path, call_id: str) -> None:
+        if not call_id.isalnum():
+            raise ValueError(f"a call id is letters and digits: {call_id!r}")
+        self.directory = directory
+        self.call_id = call_id
+        self.call = directory / f"{call_id}.call"
+        self.image = directory / f"{call_id}.tif"
+        self._record = directory / f"{call_id}.json"
+        self._forgotten = directory / f"{call_id}.forgotten"
+        self._delivered = directory / f"{call_id}.delivered"
+
+    def begin(self, identity: Identity | None) -> int:
+        """Make the call known; returns the locked descriptor, to be handed to the process that runs the call.
+
+        Raises FileExistsError where this call was begun before.
+        """
+        self.directory.mkdir(parents=True, exist_ok=True)
+        draft = self.call.with_suffix(".draft")
+        lock = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if identity is not None:
+                fields = {**asdict(identity), "started_at": identity.started_at.isoformat()}
+                os.write(lock, json.dumps(fields).encode())
+                os.fsync(lock)
+            # link and not rename: it refuses to replace a call of the same id.
+            os.link(draft, self.call)
+            if identity is not None:
+                _sync(self.directory)
+        except BaseException:
+            os.close(lock)
+            raise
+        finally:
+            draft.unlink(missing_ok=True)
+        return lock
+
+    def identity(self) -> Identity | None:
+        """The incoming call; None where there is none."""
+        try:
+            text = self.call.read_text()
+        except FileNotFoundError:
+            return None
+        if not text:
+            return None
+        fields = json.loads(text)
+        return Identity(**{**fields, "started_at": datetime.fromisoformat(fields["started_at"])})
+
+    def finish(self, record: Record) -> None:
+        """Write the record: the moment at which the call has happened. Durable when it returns."""
+        if record.incoming is not None and self.image.exists():
+            with self.image.open("rb") as image:
+                os.fsync(image.fileno())
+        draft = self._record.with_suffix(".tmp")
+        incoming = result_to_json(record.incoming) if record.incoming else None
+        with draft.open("w") as file:
+            json.dump({"outgoing": result_to_json(record.outgoing), "incoming": incoming}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.rename(self._record)
+        _sync(self.directory)
+
+    def record(self) -> Record | None:
+        try:
+            fields = json.loads(self._record.read_text())
+        except FileNotFoundError:
+            return None
+        incoming = fields["incoming"]
+        return Record(result_from_json(fields["outgoing"]), result_from_json(incoming) if incoming else None)
+
+    def live(self) -> bool:
+        """Whether a process runs this call (or is telling its end at this moment)."""
+        with self.owned() as owned:
+            return not owned and self.call.exists()
+
+    @contextmanager
+    def owned(self) -> Iterator[bool]:
+        """Hold the call's lock, if nobody else does; yields whether it is held."""
+        try:
+            lock = os.open(self.call, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            yield False
+            return
+        try:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield self.call.exists()
+        finally:
+            os.close(lock)
+
+    def undelivered(self) -> bool:
+        """Whether there is an incoming call whose end is still to be told."""
+        return self.identity() is not None and not self._delivered.exists()
+
+    def forget_outgoing(self) -> None:
+        """The outgoing half may go. Unknown calls are ignored."""
+        if self.call.exists():
+            self._forgotten.touch()
+            self.tidy()
+
+    def forget_incoming(self) -> None:
+        """The incoming half and its pages may go; `tidy` follows, when the lock is free again."""
+        self._delivered.touch()
+        self.image.unlink(missing_ok=True)
+
+    def tidy(self) -> None:
+        """Remove everything, if nobody needs any of it any more. Each half leaves its mark before it looks for the
+        other's, so the later of two always sees both."""
+        if not self.call.exists():
+            self._remove()  # what a removal left that was cut short
+        elif not self.undelivered() and self._outgoing_done():
+            self._remove()
+
+    def _outgoing_done(self) -> bool:
+        return self._forgotten.exists() if self.record() else not self.live()
+
+    def _remove(self) -> None:
+        draft = self._record.with_suffix(".tmp")
+        for path in (self._record, draft, self.image, self.call, self._forgotten, self._delivered):
+            path.unlink(missing_ok=True)
+
+
+def known_calls(directory: Path) -> list[CallFiles]:
+    """Every call that has left anything in `directory`, the oldest first where ids sort by time."""
+    if not directory.is_dir():
+        return []
+    ids = {
+        path.stem
+        for path in directory.iterdir()
+        if path.suffix in {".call", ".json", ".tif", ".tmp", ".forgotten", ".delivered"}
+    }
+    return [CallFiles(directory, call_id) for call_id in sorted(ids) if call_id.isalnum()]
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
