@@ -6,6 +6,7 @@
     ID.json        the record: both ends' results, in one rename. Before it nothing has been delivered, after it
                    everything has: both fax machines live in the one process that writes it.
     ID.forgotten   the outgoing half is stored elsewhere.
+    ID.telling     locked by the process that tells the incoming half.
     ID.delivered   the incoming half is stored elsewhere.
 
 ID is the outgoing call's id. When both halves are stored the files go. Several processes may share the directory; each
@@ -57,7 +58,8 @@ class Record:
 
 
 class CallFiles:
-    """The files of one call. Everything here blocks: use it in a thread, except `live` and `record`."""
+    """The files of one call. Everything here blocks, for the time of a few small file operations, and of an
+    fsync in `begin` and `finish`."""
 
     def __init__(self, directory: Path, call_id: str) -> None:
         if not call_id.isalnum():
@@ -69,6 +71,7 @@ class CallFiles:
         self._record = directory / f"{call_id}.json"
         self._forgotten = directory / f"{call_id}.forgotten"
         self._delivered = directory / f"{call_id}.delivered"
+        self._telling = directory / f"{call_id}.telling"
 
     def begin(self, identity: Identity | None) -> int:
         """Make the call known; returns the locked descriptor, to be handed to the process that runs the call.
@@ -129,25 +132,35 @@ class CallFiles:
         return Record(result_from_json(fields["outgoing"]), result_from_json(incoming) if incoming else None)
 
     def live(self) -> bool:
-        """Whether a process runs this call (or is telling its end at this moment)."""
-        with self.owned() as owned:
-            return not owned and self.call.exists()
+        """Whether a process runs this call."""
+        try:
+            lock = os.open(self.call, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            # Shared: several may ask at a time without taking each other for the call.
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(lock)
+        return False
 
     @contextmanager
-    def owned(self) -> Iterator[bool]:
-        """Hold the call's lock, if nobody else does; yields whether it is held."""
-        try:
-            lock = os.open(self.call, os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:
+    def telling(self) -> Iterator[bool]:
+        """Take it upon oneself to tell the end of the incoming call; yields whether that is to be done, and by us."""
+        if not self.undelivered() or self.live():
             yield False
             return
+        lock = os.open(self._telling, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                yield False
+                ours = False
             else:
-                yield self.call.exists()
+                ours = self.undelivered()  # asked again: who held the lock before may have told it
+            yield ours
         finally:
             os.close(lock)
 
@@ -162,7 +175,7 @@ class CallFiles:
             self.tidy()
 
     def forget_incoming(self) -> None:
-        """The incoming half and its pages may go; `tidy` follows, when the lock is free again."""
+        """The incoming half and its pages may go; `tidy` follows."""
         self._delivered.touch()
         self.image.unlink(missing_ok=True)
 
@@ -179,7 +192,7 @@ class CallFiles:
 
     def _remove(self) -> None:
         draft = self._record.with_suffix(".tmp")
-        for path in (self._record, draft, self.image, self.call, self._forgotten, self._delivered):
+        for path in (self._record, draft, self.image, self.call, self._forgotten, self._delivered, self._telling):
             path.unlink(missing_ok=True)
 
 
@@ -187,11 +200,7 @@ def known_calls(directory: Path) -> list[CallFiles]:
     """Every call that has left anything in `directory`, the oldest first where ids sort by time."""
     if not directory.is_dir():
         return []
-    ids = {
-        path.stem
-        for path in directory.iterdir()
-        if path.suffix in {".call", ".json", ".tif", ".tmp", ".forgotten", ".delivered"}
-    }
+    ids = {path.stem for path in directory.iterdir() if path.suffix != ".draft"}
     return [CallFiles(directory, call_id) for call_id in sorted(ids) if call_id.isalnum()]
 
 

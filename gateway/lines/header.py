@@ -15,7 +15,7 @@ def header_zone(timezone: str, now: datetime) -> str:
     """
     try:
         offset = now.astimezone(ZoneInfo(timezone)).utcoffset()
-    except (KeyError, OSError) as error:
+    except (KeyError, OSError, ValueError) as error:
         raise ValueError(f"{timezone!r} is no time zone") from error
     minutes = round(offset.total_seconds() / 60) if offset else 0
     # POSIX counts west of Greenwich as positive.

@@ -33,8 +33,6 @@ log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 15.0
 """How long a call may take to hang up before its process is killed."""
-SWEEP_SECONDS = 15.0
-"""How often the directory is searched for incoming calls whose end could not be told."""
 
 
 @dataclass(slots=True)
@@ -49,17 +47,23 @@ class _Running:
 
 
 class LoopbackLine:
-    """A `gateway.ports.Line`. `directory` holds the calls' files; several processes may share it."""
+    """A `gateway.ports.Line`. `directory` holds the calls' files; several processes may share it. Every `sweep_seconds`
+    it is searched for incoming calls whose end could not be told."""
 
     name = "loopback"
 
     def __init__(
-        self, directory: Path, options: LoopbackOptions | None = None, *, library: str = SONAME, program: str = ""
+        self,
+        directory: Path,
+        options: LoopbackOptions | None = None,
+        *,
+        library: str = SONAME,
+        sweep_seconds: float = 15.0,
     ) -> None:
         self._directory = (directory / "calls").absolute()
         self._options = options or LoopbackOptions()
         self._library = library
-        self._program = program or sys.executable
+        self._sweep_seconds = sweep_seconds
         self._incoming: IncomingCalls | None = None
         self._freed: Callable[[], None] = lambda: None
         self._running: dict[str, _Running] = {}
@@ -185,7 +189,7 @@ class LoopbackLine:
         """Have the call made in its process; returns what that wrote to stderr. The lock goes with the process."""
         try:
             process = await asyncio.create_subprocess_exec(
-                self._program,
+                sys.executable,
                 "-m",
                 "gateway.lines.call",
                 stdin=asyncio.subprocess.PIPE,
@@ -279,14 +283,14 @@ class LoopbackLine:
             for files in await asyncio.to_thread(known_calls, self._directory):
                 if files.call_id not in self._running:
                     await self._deliver(files)
-            await asyncio.sleep(SWEEP_SECONDS)
+            await asyncio.sleep(self._sweep_seconds)
 
     async def _deliver(self, files: CallFiles) -> None:
         """Tell the end of an incoming call, unless another process is doing that or running the call."""
         assert self._incoming is not None
-        with files.owned() as owned:
+        with files.telling() as ours:
             identity = files.identity()
-            if owned and identity is not None and files.undelivered():
+            if ours and identity is not None:
                 record = files.record()
                 result = record.incoming if record else None
                 image = files.image if result and result.pages and files.image.exists() else None

@@ -23,7 +23,11 @@ def read_options(url: str) -> LoopbackOptions:
     if parts.scheme != "loopback" or parts.netloc or parts.path.strip("/"):
         raise ValueError(f"expected loopback://?option=value&..., not {url!r}")
     found: dict[str, Any] = {}
+    seen: set[str] = set()
     for name, value in parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)):
+        if name in seen:
+            raise ValueError(f"loopback line: {name} is given twice")
+        seen.add(name)
         match name:
             case "pace":
                 found["realtime"] = _one_of(name, value, {"fast": False, "realtime": True})

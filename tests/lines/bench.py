@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageSequence
 
 from gateway.fax import CallResult, Progress
 from gateway.ids import new_id
@@ -15,6 +15,7 @@ from gateway.lines.loopback import LoopbackLine
 from gateway.ports import CallOrder, IncomingCall
 
 BOX_NUMBER = "+15551230002"
+MANY = 25
 
 
 def draw_fax(path: Path, pages: int, lines: int = 40) -> Path:
@@ -105,3 +106,9 @@ async def until(condition: Callable[[], bool | Awaitable[bool]], seconds: float 
             if found if isinstance(found, bool) else await found:
                 return
             await asyncio.sleep(0.02)
+
+
+def frames(path: Path) -> list[Image.Image]:
+    """The pages of a TIFF as bilevel images."""
+    with Image.open(path) as tiff:
+        return [frame.convert("1").copy() for frame in ImageSequence.Iterator(tiff)]

@@ -3,12 +3,13 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gateway.lines.loopback import LoopbackLine
 from gateway.lines.options import LoopbackOptions
-from tests.lines.bench import Bench, OpenLine, Recording, draw_fax
+from tests.lines.bench import MANY, Bench, OpenLine, Recording, draw_fax
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def open_line(tmp_path: Path) -> OpenLine:
 
     @asynccontextmanager
     async def opened(
-        options: LoopbackOptions | None = None, incoming: Recording | None = None, **settings: str
+        options: LoopbackOptions | None = None, incoming: Recording | None = None, **settings: Any
     ) -> AsyncIterator[Bench]:
         kept = tmp_path / "kept"
         kept.mkdir(exist_ok=True)
@@ -36,3 +37,9 @@ def open_line(tmp_path: Path) -> OpenLine:
 @pytest.fixture(scope="session")
 def two_pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return draw_fax(tmp_path_factory.mktemp("fax") / "two.tif", 2)
+
+
+@pytest.fixture(scope="session")
+def many_pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Long enough (about a second in the fast pace) for things to happen in the middle of its call."""
+    return draw_fax(tmp_path_factory.mktemp("fax") / "many.tif", MANY)
