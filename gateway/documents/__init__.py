@@ -1,0 +1,18 @@
+"""Documents: what people mail -> one normalised PDF -> the fax image; and a received fax image -> PDF.
+
+    kinds       what the bytes are, by their first bytes
+    inspect     page count or refusal, quick enough for the SMTP session
+    prepare     the worker's one entry: normalise, render, check
+      normalise   documents in their order -> one PDF without scripts and attachments
+        pictures    images of any sort -> upright, opaque, 8 bit, fitted on paper
+        text        plain text -> PDF
+      render      PDF -> pages in grey -> black and white -> the fax image
+        bilevel     grey -> black and white
+        tiff        the file format of the fax image
+      check       is the fax image one that a line can send, whole?
+    received    the TIFF that a line received -> PDF
+    refusals    how a document is refused, in words
+
+All of it takes hostile input, so all but `kinds` belongs into `gateway.sandbox`: `inspect` by `quick`, `prepare` and
+`received` by `run`. Documents that cannot be faxed are DocumentRefused and name the document.
+"""

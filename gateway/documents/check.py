@@ -1,0 +1,55 @@
+"""Is a fax image one that a line can send, whole? Asked before it is queued.
+
+A fax program finds a wrong page only when it comes to it, after the pages before it have gone; or it sends what it
+could read and reports success.
+"""
+
+from pathlib import Path
+
+from PIL import Image, TiffImagePlugin
+
+from gateway.documents.tiff import FINE_DPI, STANDARD_DPI, WIDTH, X_DPI
+from gateway.errors import DocumentRefused
+
+MAX_ROWS = {FINE_DPI: 2292, STANDARD_DPI: 1146}
+"""Rows of an A4 page (297 mm) at 7.7 and 3.85 lines/mm."""
+GROUP_4 = 4
+
+
+def check(image: Path, pages: int) -> None:
+    """Raises DocumentRefused unless `image` has exactly `pages` pages, each legal and decodable."""
+    try:
+        with Image.open(image, formats=["TIFF"]) as tiff:
+            assert isinstance(tiff, TiffImagePlugin.TiffImageFile)
+            if tiff.n_frames != pages:
+                raise _illegal(f"{tiff.n_frames} pages instead of {pages}")
+            for number in range(pages):
+                tiff.seek(number)
+                if wrong := _wrong(tiff):
+                    raise _illegal(f"page {number + 1}: {wrong}")
+                tiff.load()
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise _illegal(repr(error)) from error
+
+
+def _wrong(page: TiffImagePlugin.TiffImageFile) -> str:
+    """What is wrong with a page; empty where nothing is."""
+    tags = page.tag_v2
+    compression, photometric = (
+        tags.get(TiffImagePlugin.COMPRESSION),
+        tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION),
+    )
+    x_dpi, y_dpi = (float(tags.get(tag, 0)) for tag in (TiffImagePlugin.X_RESOLUTION, TiffImagePlugin.Y_RESOLUTION))
+    if (compression, photometric, page.mode) != (GROUP_4, 0, "1"):
+        return f"compression {compression}, photometric {photometric}, mode {page.mode}"
+    if tags.get(TiffImagePlugin.RESOLUTION_UNIT) != 2 or x_dpi != X_DPI or y_dpi not in MAX_ROWS:
+        return f"resolution {x_dpi:g} by {y_dpi:g}"
+    if page.width != WIDTH or not 0 < page.height <= MAX_ROWS[int(y_dpi)]:
+        return f"{page.width} by {page.height} pixels"
+    if len(tags[TiffImagePlugin.STRIPOFFSETS]) != 1:
+        return "several strips"
+    return ""
+
+
+def _illegal(detail: str) -> DocumentRefused:
+    return DocumentRefused("The document could not be made into pages that can be faxed.", detail=detail)

@@ -1,0 +1,133 @@
+"""Documents in their order to one normalised PDF: what is faxed, and what is mailed to people with the receipt.
+
+PDF pages keep their size, forms and layers; scripts, actions, attachments and encryption go. Images and text come on
+sheets of `paper`. qpdf (pikepdf) reads and writes: it repairs what it can and does not decode what it copies.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import img2pdf
+import pikepdf
+from pikepdf import Array, Dictionary, Name, Stream
+from PIL import Image, TiffImagePlugin
+
+from gateway.documents import pictures, refusals, text
+from gateway.documents.inspect import inspect, opened_pdf
+from gateway.documents.kinds import Kind
+from gateway.documents.paper import A4, Paper
+from gateway.documents.pictures import Picture
+
+Source = tuple[Path, str, str]
+"""A document: its file, its kind (the sniffed content type), its name for people."""
+
+_DROPPED = (Name.AA, Name.JS, Name.EF, Name.AF)
+"""Additional actions, scripts, embedded and associated files. What the document's root has is not copied at all."""
+_ACTIONS = frozenset({"/JavaScript", "/Launch", "/SubmitForm", "/ImportData", "/GoToE", "/GoToR", "/Rendition"})
+_DEPTH = 30
+_UNREADABLE = (pikepdf.PdfError, ValueError, TypeError, RuntimeError, RecursionError, AttributeError, KeyError)
+
+
+@dataclass(frozen=True, slots=True)
+class Normalised:
+    pages: int
+    repaired: bool
+    """A document was damaged: what can be read of it may be nothing."""
+
+
+def normalise(sources: Sequence[Source], out: Path, max_pages: int, paper: Paper = A4) -> Normalised:
+    """Write `out`. Raises DocumentRefused naming the document that is at fault."""
+    repaired = False
+    with pikepdf.new() as whole, ExitStack() as open_until_saved, TemporaryDirectory(dir=out.parent) as scratch:
+        for path, kind, name in sources:
+            inspect(path, kind, name, max_pages)
+            for part in _as_pdfs(path, Kind(kind), name, Path(scratch), paper, max_pages):
+                pdf = open_until_saved.enter_context(opened_pdf(part, name))
+                _append(whole, pdf, name)
+                repaired |= bool(pdf.get_warnings())
+            if len(whole.pages) > max_pages:
+                raise refusals.too_long(name if len(sources) == 1 else "", max_pages)
+        try:
+            for thing in whole.objects:
+                _disarm(thing)
+            # Not decoding: a document may decode to any size.
+            whole.save(out, stream_decode_level=pikepdf.StreamDecodeLevel.none)
+        except _UNREADABLE as error:
+            raise refusals.broken(sources[0][2] if len(sources) == 1 else "", repr(error)) from error
+        return Normalised(len(whole.pages), repaired)
+
+
+def _as_pdfs(path: Path, kind: Kind, name: str, scratch: Path, paper: Paper, max_pages: int) -> Iterator[bytes | Path]:
+    """The document as PDFs to be put one after another."""
+    if kind is Kind.PDF:
+        yield path
+    elif kind is Kind.TEXT:
+        typeset = scratch / "text.pdf"
+        text.write_pdf(path.read_bytes(), name, typeset, paper, max_pages)
+        yield typeset.read_bytes()
+    else:
+        for picture in pictures.pictures(path, kind, name, max_pages):
+            yield sheet(picture, paper)
+
+
+def _append(whole: pikepdf.Pdf, pdf: pikepdf.Pdf, name: str) -> None:
+    try:
+        form = pdf.Root.get(Name.AcroForm)
+        if isinstance(form, Dictionary) and form.get(Name.NeedAppearances, False):
+            pdf.generate_appearance_streams()  # what was filled in is otherwise left to the viewer to draw
+        whole.add_pages_from(pdf, outlines="ignore")
+    except _UNREADABLE as error:
+        raise refusals.broken(name, repr(error)) from error
+
+
+def _disarm(thing: object, depth: int = 0) -> None:
+    """Take out what acts and what is hidden, here and in what lies directly within."""
+    if depth > _DEPTH:
+        return
+    children: Sequence[object] = ()
+    if isinstance(thing, Array):
+        children = list(thing)
+    elif isinstance(thing, Dictionary | Stream):
+        acts = str(thing.get(Name.S, "")) in _ACTIONS
+        for key in list(thing.keys()):
+            if acts or key in _DROPPED:
+                del thing[key]
+        children = [thing[key] for key in thing.keys()]  # noqa: SIM118  # iterating a Stream is not what it seems
+    for child in children:
+        if isinstance(child, pikepdf.Object) and not child.is_indirect:
+            _disarm(child, depth + 1)
+
+
+def sheet(picture: Picture, paper: Paper) -> bytes:
+    """A PDF of one page with the picture on it, nothing cut or distorted."""
+    layout = laid_out(picture.image.width, picture.image.height * picture.aspect, paper)
+    converted: bytes = img2pdf.convert(_encoded(picture), layout_fun=lambda *_: layout)
+    return converted
+
+
+def laid_out(width: float, height: float, paper: Paper) -> tuple[float, float, float, float]:
+    """Page width and height, image width and height in points, for an image of that many square pixels.
+
+    The paper lies as the image does. Small images are not blown up beyond 72 pixels an inch.
+    """
+    page = (paper.width, paper.height) if width <= height else (paper.height, paper.width)
+    scale = min(page[0] / width, page[1] / height, 1.0)
+    return (*page, width * scale, height * scale)
+
+
+def _encoded(picture: Picture) -> bytes:
+    """As a file that img2pdf takes over without another thought."""
+    file = BytesIO()
+    image = picture.image
+    if image.mode == "1":
+        bare = Image.frombytes("1", image.size, image.tobytes())  # without the tags of the file it came from
+        bare.save(file, "TIFF", compression="group4", tiffinfo={TiffImagePlugin.ROWSPERSTRIP: image.height})
+    elif picture.lossy:
+        image.save(file, "JPEG", quality=92, exif=b"", icc_profile=None)
+    else:
+        Image.frombytes(image.mode, image.size, image.tobytes()).save(file, "PNG")
+    return file.getvalue()

@@ -1,0 +1,25 @@
+"""The worker's one entry: documents -> normalised PDF and fax image. Runs in `gateway.sandbox`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gateway.documents import refusals
+from gateway.documents.check import check
+from gateway.documents.normalise import Source, normalise
+from gateway.documents.paper import A4, Paper
+from gateway.documents.render import render
+
+
+def prepare(sources: Sequence[Source], pdf_out: Path, image_out: Path, max_pages: int, paper: Paper = A4) -> int:
+    """Write the normalised PDF and the fax image of `sources`; the number of pages.
+
+    Raises DocumentRefused. The directory of `pdf_out` is the caller's scratch: when a limit ends the work, what is
+    half done stays there.
+    """
+    name = sources[0][2] if len(sources) == 1 else ""
+    normalised = normalise(sources, pdf_out, max_pages, paper)
+    rendered = render(pdf_out, image_out, name)
+    if normalised.repaired and rendered.blank == rendered.pages:
+        raise refusals.broken(name, "all pages are blank after the repair")
+    check(image_out, normalised.pages)
+    return rendered.pages
