@@ -1,0 +1,14 @@
+"""The SMTP door: takes mails from clients, refuses what cannot be faxed while they are still listening.
+
+    server        the listener and its sessions: commands, replies, limits (aiosmtpd underneath)
+    policy        what the door allows
+    addresses     the arguments of MAIL and RCPT, read strictly (pure)
+    replies       every reply, and errors as replies
+    transaction   from MAIL to its end: decisions, delivery, the one smtplog entry
+    maildata      the octets of DATA, in large pieces, to disk if they are many
+    message       a mail read in a worker process: which parts are faxed
+    mime          a mail taken apart into its leaves, within bounds
+    parts         what becomes of one part (pure)
+
+A mail's way: server -> maildata -> transaction -> message (in a worker) -> gateway.outbound.submit, and then the 250.
+"""

@@ -1,0 +1,145 @@
+"""The octets between 354 and CRLF.CRLF (RFC 5321 4.1.1.4, 4.5.2): found, checked and unstuffed in large pieces.
+
+Nothing here waits or parses. Going line by line is what makes a listener slow: a mail of 500 kB has 6,500 lines, and
+the end of the mail, the stuffed dots, bare line ends and overlong lines can all be found without taking them apart.
+
+The piece at hand always begins with the CRLF of the line before (at first with the one behind DATA), so that the end
+marker and stuffed dots are never cut in two. A refusal does not stop the reading: the client is not listening before
+the end marker, and only that puts both sides in step again.
+"""
+
+import shutil
+from pathlib import Path
+from typing import BinaryIO
+
+from smtp import replies
+from smtp.policy import Limits
+
+END = b"\r\n.\r\n"
+LOOK_ALIKES = (b"\n.\n", b"\r.\r", b"\n.\r\n")
+"""Ends to a careless server. A client that stops here waits for a reply; another smuggles commands behind it."""
+
+
+class MailData:
+    """One mail on its way in. Feed it until `feed` returns what lies behind the end marker."""
+
+    def __init__(self, limits: Limits, directory: Path, prefix: bytes = b"") -> None:
+        """`directory` is made when the first octet goes to disk. `prefix` (a Received field) comes before the mail and
+        does not count as its size."""
+        self.size = 0
+        """Octets, as RFC 1870 counts them. Of a mail that is too large: those that were looked at."""
+        self.refusal = ""
+        """The reply that the mail gets because of its octets."""
+        self._limits = limits
+        self._room = min(limits.memory, limits.size)
+        self._directory = directory
+        self._prefix = prefix
+        self._piece = bytearray(b"\r\n")
+        self._file: BinaryIO | None = None
+        self._content = b""
+        self._drained = 0
+        self._at_start = True
+
+    @property
+    def path(self) -> Path:
+        return self._directory / "mail"
+
+    def feed(self, chunk: bytes) -> bytes | None:
+        """Take the next octets. Returns None until the mail is complete, then the octets behind its end."""
+        looked_at = len(self._piece)
+        self._piece += chunk
+        end = self._piece.find(END, max(0, looked_at - len(END) + 1))
+        if end < 0:
+            return None
+        rest = bytes(memoryview(self._piece)[end + len(END) :])
+        del self._piece[end + 2 :]  # the CRLF before the dot ends the last line
+        self._content = self._checked(bytes(self._piece))
+        self._piece.clear()
+        return rest
+
+    @property
+    def stuck(self) -> bool:
+        """The last octets look like an end and are none: the client may never say more."""
+        return self._piece.endswith(LOOK_ALIKES)
+
+    @property
+    def endless(self) -> bool:
+        """More than twice what is allowed has come: the client does not mean to stop."""
+        return self._drained > 2 * self._limits.size
+
+    @property
+    def overflows(self) -> bool:
+        """`spill` must be called before the next `feed`, or the mail would fill the memory."""
+        return len(self._piece) > self._room
+
+    def spill(self) -> None:
+        """Write the complete lines to disk, or drop them if the mail is refused anyway. Blocks."""
+        cut = self._piece.rfind(b"\r\n")
+        if cut <= 0:  # not even one line in all of it
+            self._refuse(replies.LINE_TOO_LONG)
+            cut = len(self._piece) - len(END) + 1
+        piece = self._checked(bytes(memoryview(self._piece)[:cut]))
+        self._drained += cut
+        del self._piece[:cut]
+        if self.refusal:
+            self.discard()
+        else:
+            self._write(piece)
+
+    def finish(self) -> bytes | Path:
+        """The mail, checked and unstuffed, in memory or in its file. Only without a `refusal`. Blocks if large."""
+        if not self._file:
+            return self._prefix + self._content
+        self._write(self._content)
+        self._file.close()
+        return self.path
+
+    @property
+    def spooled(self) -> bool:
+        return self._file is not None
+
+    def discard(self) -> None:
+        """Remove what is on disk. Blocks."""
+        if self._file:
+            self._file.close()
+            self._file = None
+        if self._directory.exists():
+            shutil.rmtree(self._directory)
+
+    def _write(self, octets: bytes) -> None:
+        if not self._file:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._file = self.path.open("wb")
+            self._file.write(self._prefix)
+        self._file.write(octets)
+
+    def _refuse(self, reply: str) -> None:
+        self.refusal = self.refusal or reply
+
+    def _checked(self, piece: bytes) -> bytes:
+        """A piece, which begins with the CRLF of the line before it, unstuffed."""
+        if self.refusal:
+            return b""
+        lines = piece.count(b"\r\n")
+        if piece.count(b"\n") != lines or piece.count(b"\r") != lines:
+            self._refuse(replies.BARE_LINE_END)
+        elif _has_long_line(piece, self._limits.text_line):
+            self._refuse(replies.LINE_TOO_LONG)
+        unstuffed = piece.replace(b"\r\n.", b"\r\n") if b"\r\n." in piece else piece
+        if self._at_start:
+            self._at_start = False
+            unstuffed = unstuffed[2:]  # the CRLF behind DATA
+        self.size += len(unstuffed)
+        if self.size > self._limits.size:
+            self._refuse(replies.TOO_LARGE)
+        return unstuffed
+
+
+def _has_long_line(piece: bytes, limit: int) -> bool:
+    """Whether two line ends are more than `limit` octets apart: leaps from the last one within reach to the next."""
+    place = 1
+    while len(piece) - place > limit:
+        place = piece.rfind(b"\n", place + 1, place + limit + 1)
+        if place < 0:
+            return True
+    return False

@@ -1,0 +1,229 @@
+"""A mail as the gateway sees it: which of its parts are faxed, which are not and why, and how it is known again.
+
+`read` opens hostile input and runs in a worker process (`gateway.sandbox`); what it returns can be pickled. It fails
+by answer: whatever is wrong with the mail is `Message.refusal`, with the parts found so far. An exception is a fault
+of ours.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from email.message import Message as Header
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+
+from gateway.documents.kinds import HEAD, Kind, sniff
+from gateway.errors import DocumentRefused, FaxgateError, NoDocument
+from smtp import mime
+from smtp.parts import Body, Fax, LeaveOut, Refuse, Seen, decide, is_inline
+
+Content = bytes | Path
+FAXED = "faxed"
+LEFT_OUT = "left out"
+REFUSED = "refused"
+
+MAX_FIELD = 998
+"""Characters of a header field that are kept (RFC 5322 2.1.1)."""
+SUFFIXES = {
+    Kind.PDF: ".pdf",
+    Kind.TIFF: ".tif",
+    Kind.PNG: ".png",
+    Kind.JPEG: ".jpg",
+    Kind.GIF: ".gif",
+    Kind.TEXT: ".txt",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a mail is read."""
+
+    faxed: bool = True
+    """False for a mail to the operator alone: its parts are nobody's business, only its header is read."""
+    body_as_page: bool = False
+    """Fax the plain text of a mail that has no document."""
+    inspect: bool = True
+    """Open the documents and count their pages."""
+    max_pages: int = 500
+    spool: Path | None = None
+    """A directory for the documents of a large mail, which are then paths in it. In memory if None."""
+
+    def without_inspection(self) -> "Options":
+        return replace(self, inspect=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """An attachment and what became of it. The written text of a mail is no attachment."""
+
+    name: str
+    content_type: str
+    """What the bytes are; what the mail declared, where they cannot be told."""
+    bytes: int
+    outcome: str
+    """FAXED, LEFT_OUT or REFUSED."""
+    reason: str = ""
+    pages: int | None = None
+    """None where they were not counted."""
+    content: "Content" = b""
+    """Of a FAXED part."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    subject: str = ""
+    message_id: str = ""
+    date: str = ""
+    """As written."""
+    from_header: str = ""
+    digest: str = ""
+    """SHA-256 of everything behind the header, in hex."""
+    parts: tuple[Part, ...] = ()
+    refusal: FaxgateError | None = None
+
+    @property
+    def identity(self) -> str:
+        """What makes the same mail the same again; empty where nothing does, and then no mail repeats it."""
+        named = self.message_id or self.date
+        return f"{named} {self.digest}" if named else ""
+
+
+def read(content: Content, options: Options) -> Message:
+    """Read a mail, given whole or as a file."""
+    octets = content.read_bytes() if isinstance(content, Path) else content
+    try:
+        header, body = mime.split_header(octets)
+    except DocumentRefused as error:
+        return Message(refusal=error)
+    message = Message(
+        subject=_field(header, "Subject"),
+        message_id=_field(header, "Message-ID"),
+        date=_field(header, "Date"),
+        from_header=_field(header, "From"),
+        digest=hashlib.sha256(memoryview(octets)[body:]).hexdigest(),
+    )
+    if not options.faxed:
+        return message
+    reader = _Reader(options)
+    try:
+        reader.take(mime.leaves(octets, header, body))
+    except FaxgateError as error:
+        reader.refusal = reader.refusal or error
+    if reader.refusal:
+        return replace(message, parts=_none_faxed(reader.parts), refusal=reader.refusal)
+    return replace(message, parts=tuple(reader.parts))
+
+
+def _field(header: Header, name: str) -> str:
+    return mime.readable(mime.text_of(header, name))[:MAX_FIELD]
+
+
+def _none_faxed(parts: Iterable[Part]) -> tuple[Part, ...]:
+    return tuple(
+        replace(part, outcome=LEFT_OUT, reason="the mail was refused", content=b"") if part.outcome == FAXED else part
+        for part in parts
+    )
+
+
+class _Reader:
+    """Goes through the leaves and keeps what becomes of them."""
+
+    def __init__(self, options: Options) -> None:
+        self.parts: list[Part] = []
+        self.refusal: FaxgateError | None = None
+        self._options = options
+        self._plain: list[str] = []
+
+    def take(self, leaves: Iterable[mime.Leaf]) -> None:
+        """Decide on all parts. Raises FaxgateError for the mail as a whole."""
+        for leaf in leaves:
+            try:
+                self._take(leaf, leaf.decode())
+            except mime.UnreadableEncodingError:
+                text = f'The attachment "{leaf.name}" has an unknown transfer encoding.'
+                self._refuse(leaf.name, leaf.declared_type, len(leaf.encoded), DocumentRefused(text))
+        if self.refusal or any(part.outcome == FAXED for part in self.parts):
+            return
+        text = "\n\n".join(self._plain).strip()
+        if not (self._options.body_as_page and text):
+            raise NoDocument("The mail has no document to fax; attach a PDF, a picture or a text file.")
+        self._fax("message.txt", Kind.TEXT, text.encode())
+
+    def _take(self, leaf: mime.Leaf, content: bytes) -> None:
+        kind = sniff(content[:HEAD], leaf.name)
+        seen = Seen(
+            kind=kind,
+            bytes=len(content),
+            declared_type=leaf.declared_type,
+            name=leaf.name or self._name(kind),
+            disposition=leaf.disposition,
+            content_id=leaf.content_id,
+            in_related="multipart/related" in leaf.parents,
+            in_alternative="multipart/alternative" in leaf.parents[-1:],
+        )
+        unnamed = replace(seen, name=leaf.name)
+        if kind.startswith("image/") and is_inline(seen):
+            unnamed = replace(unnamed, pixels=_pixels(content))
+        match decide(unnamed):
+            case Body():
+                if leaf.declared_type == "text/plain":
+                    self._plain.append(mime.decode_text(content, leaf.charset))
+            case Fax():
+                self._fax(seen.name, kind, _in_utf8(content, leaf.charset) if kind is Kind.TEXT else content)
+            case LeaveOut(reason):
+                shown = kind.value if kind is not Kind.UNKNOWN else leaf.declared_type
+                self.parts.append(
+                    Part(name=seen.name, content_type=shown, bytes=len(content), outcome=LEFT_OUT, reason=reason)
+                )
+            case Refuse(text):
+                shown = kind.value if kind is not Kind.UNKNOWN else leaf.declared_type
+                self._refuse(seen.name, shown, len(content), DocumentRefused(text))
+
+    def _name(self, kind: Kind) -> str:
+        return f"attachment-{len(self.parts) + 1}{SUFFIXES.get(kind, '')}"
+
+    def _fax(self, name: str, kind: Kind, content: bytes) -> None:
+        pages = None
+        if self._options.inspect:
+            try:
+                pages = _count_pages(content, kind, name, self._options.max_pages)
+            except FaxgateError as error:
+                return self._refuse(name, kind.value, len(content), error)
+        kept: Content = content
+        if self._options.spool:
+            kept = self._options.spool / f"part-{len(self.parts)}{PurePosixPath(SUFFIXES[kind]).suffix}"
+            kept.write_bytes(content)
+        self.parts.append(
+            Part(name=name, content_type=kind.value, bytes=len(content), outcome=FAXED, pages=pages, content=kept)
+        )
+        return None
+
+    def _refuse(self, name: str, content_type: str, size: int, error: FaxgateError) -> None:
+        self.refusal = self.refusal or error
+        self.parts.append(Part(name=name, content_type=content_type, bytes=size, outcome=REFUSED, reason=error.text))
+
+
+# The gateway's own process needs this module's types; what opens documents is imported in the worker alone.
+
+
+def _count_pages(content: bytes, kind: Kind, name: str, max_pages: int) -> int:
+    from gateway.documents.inspect import inspect
+
+    return inspect(content, kind, name, max_pages)
+
+
+def _pixels(content: bytes) -> int | None:
+    from PIL import Image
+
+    try:
+        with Image.open(BytesIO(content)) as picture:
+            return picture.width * picture.height
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+
+
+def _in_utf8(content: bytes, charset: str) -> bytes:
+    """Text in UTF-8, if its sender said in what charset it is."""
+    if not charset or charset.lower() in {"utf-8", "us-ascii"}:
+        return content
+    return mime.decode_text(content, charset).encode()

@@ -1,0 +1,159 @@
+"""What becomes of a part of a mail: faxed, left out with a reason, or a refusal of the whole mail. Pure.
+
+The bytes decide; what the mail declares is asked only where bytes cannot tell (whose signature, what invitation). An
+attachment that is not understood refuses the mail, because a fax that silently lacks a page is worse than none.
+"""
+
+import re
+from dataclasses import dataclass
+
+from gateway.documents.kinds import TAKEN, TAKEN_WORDS, Kind
+
+BODY_KINDS = frozenset({Kind.TEXT, Kind.HTML, Kind.VCARD, Kind.CALENDAR, Kind.PGP, Kind.UNKNOWN})
+"""What the written text of a mail may look like. Anything else in its place is a document with a wrong type."""
+
+LOGO_AREA = 160_000
+"""Pixels. An inline picture with fewer (400 by 400, or a banner of 800 by 200) is a logo in a signature: a scanned
+page has ten times as many even at 100 dpi, and would be an attachment."""
+LOGO_BYTES = 8 * 1024
+"""Of an inline picture whose pixels cannot be counted."""
+
+TNEF_NAME = "winmail.dat"
+TNEF_TEXT = (
+    "Outlook sent its attachments as winmail.dat, which cannot be faxed; "
+    "send the mail as HTML or plain text with the PDF attached."
+)
+LEFT_OUT_TYPES = {
+    "application/pkcs7-signature": "a signature (S/MIME)",
+    "application/x-pkcs7-signature": "a signature (S/MIME)",
+    "application/pgp-signature": "a signature (PGP)",
+    "application/pgp-keys": "a PGP key",
+    "text/vcard": "a visiting card",
+    "text/x-vcard": "a visiting card",
+    "text/directory": "a visiting card",
+    "text/calendar": "an invitation",
+    "application/ics": "an invitation",
+    "message/rfc822": "an attached mail; attach its documents themselves",
+    "message/global": "an attached mail; attach its documents themselves",
+    "message/delivery-status": "a delivery report",
+    "message/disposition-notification": "a delivery report",
+    "text/rfc822-headers": "a delivery report",
+    "application/applefile": "Macintosh file information",
+}
+LEFT_OUT_SUFFIXES = {
+    ".p7s": "a signature (S/MIME)",
+    ".vcf": "a visiting card",
+    ".ics": "an invitation",
+    ".eml": "an attached mail; attach its documents themselves",
+}
+LEFT_OUT_KINDS = {Kind.VCARD: "a visiting card", Kind.CALENDAR: "an invitation", Kind.PGP: "a signature (PGP)"}
+REFUSED_TYPES = {
+    "application/pkcs7-mime": "The mail is encrypted or sealed (S/MIME); send it without that.",
+    "application/x-pkcs7-mime": "The mail is encrypted or sealed (S/MIME); send it without that.",
+    "application/pgp-encrypted": "The mail is encrypted (PGP); send it without that.",
+    "message/partial": "The mail is one part of a divided mail; send it as one.",
+    "message/external-body": "The mail names an attachment that is kept elsewhere; attach it.",
+}
+EXCHANGE_FRAGMENT = re.compile(r"ATT\d{5,}\.(?:html?|txt)", re.IGNORECASE)
+"""Exchange gives the text between two attachments such a name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What is known of a part when its fate is decided."""
+
+    kind: Kind
+    """Of its bytes."""
+    bytes: int
+    declared_type: str
+    name: str
+    disposition: str
+    """`inline`, `attachment` or empty."""
+    content_id: str
+    in_related: bool
+    in_alternative: bool
+    pixels: int | None = None
+    """Width times height of a picture, where they can be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """Written text of the mail: no attachment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fax:
+    """A document to be faxed."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveOut:
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    text: str
+    """For the sender."""
+
+
+def is_inline(seen: Seen) -> bool:
+    """Whether the part is shown within the text rather than attached to it."""
+    if seen.disposition == "attachment":
+        # Some programs call everything an attachment; a picture that the HTML refers to is within it all the same.
+        return seen.in_related and bool(seen.content_id)
+    return seen.disposition == "inline" or bool(seen.content_id)
+
+
+def decide(seen: Seen) -> Body | Fax | LeaveOut | Refuse:
+    name = seen.name.lower()
+    if seen.declared_type in REFUSED_TYPES:
+        return Refuse(REFUSED_TYPES[seen.declared_type])
+    if seen.kind is Kind.TNEF or seen.declared_type == "application/ms-tnef" or name == TNEF_NAME:
+        return Refuse(TNEF_TEXT)
+    if reason := _left_out(seen, name):
+        return LeaveOut(reason)
+    if _is_body(seen):
+        return Body()
+    if not seen.bytes:
+        return Refuse(f'The attachment "{seen.name}" is empty.')
+    if seen.kind not in TAKEN:
+        return Refuse(f'The attachment "{seen.name}" ({_word(seen)}) cannot be faxed. What can: {TAKEN_WORDS}.')
+    return Fax()
+
+
+def _left_out(seen: Seen, name: str) -> str:
+    """Why the part is not faxed although the mail is; empty where there is no reason.
+
+    A document stays a document under a wrong label: only the bytes of a PDF or a picture outweigh a declared type.
+    """
+    if seen.declared_type.startswith("message/") and seen.declared_type in LEFT_OUT_TYPES:
+        return LEFT_OUT_TYPES[seen.declared_type]
+    if seen.kind in TAKEN and seen.kind is not Kind.TEXT:
+        return "a small picture in the text (logo or signature)" if _is_logo(seen) else ""
+    if seen.declared_type in LEFT_OUT_TYPES:
+        return LEFT_OUT_TYPES[seen.declared_type]
+    for suffix, reason in LEFT_OUT_SUFFIXES.items():
+        if name.endswith(suffix):
+            return reason
+    if seen.kind in LEFT_OUT_KINDS and seen.name:
+        return LEFT_OUT_KINDS[seen.kind]
+    if EXCHANGE_FRAGMENT.fullmatch(seen.name):
+        return "text of the mail"
+    return ""
+
+
+def _is_logo(seen: Seen) -> bool:
+    if not seen.kind.startswith("image/") or not is_inline(seen):
+        return False
+    return seen.bytes < LOGO_BYTES if seen.pixels is None else seen.pixels < LOGO_AREA
+
+
+def _is_body(seen: Seen) -> bool:
+    if seen.kind not in BODY_KINDS or not seen.declared_type.startswith("text/"):
+        return False
+    return seen.in_alternative or (not seen.name and seen.disposition != "attachment")
+
+
+def _word(seen: Seen) -> str:
+    return seen.declared_type if seen.kind is Kind.UNKNOWN else seen.kind.value

@@ -1,0 +1,48 @@
+"""What the SMTP door allows: plain values, given by the composition root."""
+
+import ipaddress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    size: int = 35 * 1024 * 1024
+    """Octets of one mail (RFC 1870)."""
+    recipients: int = 100
+    """RCPT commands of one mail, refused ones too (RFC 5321 4.5.3.1.8)."""
+    connections: int = 500
+    connections_per_peer: int = 100
+    idle_seconds: float = 300.0
+    """RFC 5321 4.5.3.2.7 asks for at least five minutes."""
+    data_seconds: float = 3600.0
+    """From 354 to the end of the mail: a drip of octets does not hold a connection for ever."""
+    errors: int = 20
+    """Commands that cannot be obeyed before the connection is closed."""
+    command_line: int = 512
+    """Octets with CRLF (RFC 5321 4.5.3.1.4)."""
+    text_line: int = 2048
+    """Octets with CRLF. RFC 5321 4.5.3.1.6 allows 1000, many programs write more, Postfix stops here too."""
+    memory: int = 1024 * 1024
+    """Octets of a mail that are held in memory; what is beyond goes to the spool directory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    hostname: str
+    spool_directory: Path
+    trusted_networks: tuple[Network, ...] = ()
+    """Peers whose permitted senders need no further proof."""
+    limits: Limits = field(default_factory=Limits)
+
+    def trusts(self, host: str) -> bool:
+        """Whether the peer at the IP address `host` is in a trusted network."""
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            return False
+        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+            address = address.ipv4_mapped
+        return any(address in network for network in self.trusted_networks)

@@ -1,0 +1,65 @@
+"""What the server says: the fixed replies, and the one place where an error becomes a reply line (RFC 5321 4.2).
+
+The codes stand with the errors (`gateway.errors`), here they are written down: one line, at most 512 octets with its
+CRLF, ASCII unless the client asked for SMTPUTF8 (RFC 6531 3.7.4).
+"""
+
+import re
+
+from gateway.errors import FaxgateError
+
+MAX_OCTETS = 510
+
+OK = "250 2.0.0 OK"
+SENDER_OK = "250 2.1.0 Sender OK"
+RECIPIENT_OK = "250 2.1.5 Recipient OK"
+START_DATA = "354 End data with <CR><LF>.<CR><LF>"
+BYE = "221 2.0.0 Bye"
+CANNOT_VERIFY = "252 2.1.5 Cannot verify the address, send mail to it and see"
+HELP = "214 2.0.0 HELO EHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT"
+
+SHUTTING_DOWN = "421 4.3.2 The service is shutting down, try again later"
+TOO_MANY_CONNECTIONS = "421 4.3.2 Too many connections, try again later"
+TOO_MANY_FROM_PEER = "421 4.7.0 Too many connections from your address, try again later"
+IDLE = "421 4.4.2 Nothing heard for too long, closing the connection"
+TOO_MANY_ERRORS = "421 4.7.0 Too many errors, closing the connection"
+LOCAL_TROUBLE = "451 4.3.0 Local trouble, try again later"
+TOO_MANY_RECIPIENTS = "452 4.5.3 Too many recipients, send the mail again to the others"
+OTHER_ACCOUNT = "452 4.5.3 This recipient needs a mail of its own, send it again"
+
+LINE_TOO_LONG = "500 5.5.2 Line too long"
+BAD_LINE_END = "500 5.5.2 A command line ends with CR LF and has no other control characters"
+NOT_UTF8 = "500 5.5.2 A command is ASCII or UTF-8"
+UNKNOWN_COMMAND = "500 5.5.1 Command not recognized"
+NO_ARGUMENT = "501 5.5.4 This command takes no argument"
+ARGUMENT_NEEDED = "501 5.5.4 This command needs an argument"
+NOT_OFFERED = "502 5.5.1 Command not implemented"
+HELO_FIRST = "503 5.5.1 Send HELO or EHLO first"
+MAIL_FIRST = "503 5.5.1 Send MAIL first"
+NESTED_MAIL = "503 5.5.1 Sender already given, send RSET to start again"
+RCPT_FIRST = "503 5.5.1 Send RCPT first"
+NO_VALID_RECIPIENTS = "554 5.5.1 No valid recipients"
+BAD_SIZE = "501 5.5.4 SIZE takes a number"
+BAD_BODY = "501 5.5.4 BODY is 7BIT or 8BITMIME"
+BAD_SMTPUTF8 = "501 5.5.4 SMTPUTF8 takes no value"
+UNKNOWN_PARAMETER = "555 5.5.4 Parameter not recognized"
+UTF8_NOT_ASKED_FOR = "553 5.6.7 An address that is not ASCII needs SMTPUTF8"
+TOO_LARGE = "552 5.3.4 The mail is larger than this service takes"
+BARE_LINE_END = "554 5.6.0 The mail has a CR or LF that is not part of a CR LF"
+
+
+def of_error(error: FaxgateError, *, utf8: bool = False) -> str:
+    """The reply line that `error` means, without its CRLF."""
+    return one_line(f"{error.smtp} {error.text}", utf8=utf8)
+
+
+def one_line(text: str, *, utf8: bool = False) -> str:
+    """`text` as one reply line: what came from outside can neither start a new line nor make it too long."""
+    text = re.sub(r"[\x00-\x20\x7f-\xa0\u2028\u2029]+", " ", text).strip()
+    octets = text.encode("utf-8" if utf8 else "ascii", errors="replace")[:MAX_OCTETS]
+    return octets.decode("utf-8" if utf8 else "ascii", errors="ignore")
+
+
+def is_final(reply: str) -> bool:
+    """True for 421: the connection ends with it."""
+    return reply.startswith("421")

@@ -1,0 +1,267 @@
+"""One SMTP transaction, from MAIL to its end: what is decided, what is handed in, and its one smtplog entry.
+
+Knows nothing of sockets. Every transaction ends exactly once: `deliver` hands it to the gateway, which stores mail and
+entry together before the 250; `end` records whatever came to nothing. How it fails: a refusal is the reply that
+`smtp.replies` makes of the error; any trouble of ours is 451 and in the log.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from gateway.accounts import Account
+from gateway.errors import FaxgateError, NotPermitted, OurTrouble, Refused, UnknownDomain
+from gateway.fax import LeftOut
+from gateway.outbound.submit import MailedDocument, Origin, Submission
+from gateway.routing import FaxRoute, OperatorRoute
+from gateway.smtplog import AttachmentLog, RecipientLog, SmtplogEntry
+from smtp import replies
+from smtp.addresses import Address
+from smtp.message import FAXED, LEFT_OUT, Message, Options
+
+log = logging.getLogger(__name__)
+
+
+class Routing(Protocol):
+    """`gateway.routing.Routing`."""
+
+    async def route(self, sender: str, local: str, domain: str) -> FaxRoute | OperatorRoute:
+        """Where a recipient leads. Raises FaxgateError."""
+        ...
+
+
+class Submissions(Protocol):
+    """`gateway.outbound.submit.Submissions`."""
+
+    async def submit(self, submission: Submission) -> object:
+        """Store a mail and its smtplog entry durably. Raises OurTrouble, and then nothing of it is queued."""
+        ...
+
+    async def record(self, entry: SmtplogEntry) -> None:
+        """Store the smtplog entry of a transaction that brought no fax."""
+        ...
+
+
+Parse = Callable[[bytes | Path, Options], Awaitable[Message]]
+"""`smtp.message.read` in a worker process. Raises TimeoutError when it takes too long, and FaxgateError."""
+
+TRUSTED = "trusted network"
+UNPROVEN = NotPermitted(
+    "Your server is not in a trusted network of this fax service and cannot prove the sender; "
+    "ask its administrator to add the server to the trusted networks."
+)
+NO_SENDER = NotPermitted("A fax needs a sender: mail with the null sender <> is not faxed.")
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """What stands behind the door."""
+
+    routing: Routing
+    submissions: Submissions
+    parse: Parse
+    """Within about a second, with a look into the documents."""
+    parse_slowly: Parse
+    """With more time, asked after a TimeoutError, without that look."""
+
+
+class Transaction:
+    def __init__(self, gateway: Gateway, entry: SmtplogEntry, *, max_recipients: int, utf8: bool = False) -> None:
+        self.entry = entry
+        self.utf8 = utf8
+        self.ended = False
+        self._gateway = gateway
+        self._max_recipients = max_recipients
+        self._turned_away = 0
+        self._account: Account | None = None
+        self._routes: dict[tuple[str, str], FaxRoute] = {}
+        self._operators: list[OperatorRoute] = []
+
+    @property
+    def has_recipients(self) -> bool:
+        return bool(self._routes or self._operators)
+
+    @property
+    def for_operator(self) -> bool:
+        return bool(self._operators)
+
+    async def rcpt(self, address: Address) -> str:
+        """Decide a recipient (RFC 5321 3.3). Returns the reply."""
+        if len(self.entry.recipients) >= self._max_recipients:
+            self._turned_away += 1
+            self.entry.reply = replies.TOO_MANY_RECIPIENTS
+            return self.entry.reply
+        line = RecipientLog(address=address.written, number=address.local)
+        self.entry.recipients.append(line)
+        try:
+            line.reply = self._take(await self._route(address), line)
+        except FaxgateError as error:
+            line.reply = self._refusal(error)
+        except Exception as error:
+            log.exception("smtp %s: recipient %s could not be decided", self.entry.id, address.written)
+            self.entry.errors.append(repr(error))
+            line.reply = replies.LOCAL_TROUBLE
+        self.entry.reply = line.reply
+        return line.reply
+
+    def note_malformed(self, written: str, reply: str) -> None:
+        """Log a RCPT whose argument could not be read."""
+        self.entry.reply = reply
+        if len(self.entry.recipients) < self._max_recipients:
+            self.entry.recipients.append(RecipientLog(address=written, reply=reply))
+
+    async def _route(self, address: Address) -> FaxRoute | OperatorRoute:
+        if address.domain.startswith("["):
+            raise UnknownDomain("This fax service takes no address literals.")
+        sender = self.entry.sender
+        trusted = self.entry.authentication == TRUSTED
+        try:
+            route = await self._gateway.routing.route(sender, address.local, address.domain)
+        except NotPermitted as error:
+            if not sender:
+                raise NO_SENDER from error
+            if not trusted:
+                raise UNPROVEN from error  # the same as below: strangers cannot ask who may send
+            raise
+        if isinstance(route, FaxRoute):
+            if not sender:
+                raise NO_SENDER
+            if not trusted:
+                raise UNPROVEN
+        return route
+
+    def _take(self, route: FaxRoute | OperatorRoute, line: RecipientLog) -> str:
+        if self._account and self._account.id != route.account.id:
+            return replies.OTHER_ACCOUNT
+        self._account = route.account
+        self.entry.account_id = route.account.id
+        if isinstance(route, OperatorRoute):
+            self._operators.append(route)
+            return replies.RECIPIENT_OK
+        line.faxbox_id, line.destination = route.faxbox.id, route.destination
+        self.entry.faxbox_id = self.entry.faxbox_id or route.faxbox.id
+        # The same recipient twice is one fax: a mail that names a person in To and in Cc must not be sent twice.
+        self._routes.setdefault((route.faxbox.id, route.destination), route)
+        return replies.RECIPIENT_OK
+
+    async def deliver(self, content: bytes | Path) -> str:
+        """Take the mail itself. Returns the reply; with 250 everything is durably stored. Never cancelled half-way."""
+        try:
+            message = await self._read(content)
+            self._note(message)
+            if message.refusal:
+                return await self._fail(self._refusal(message.refusal))
+            await self._submit(message, content)
+        except FaxgateError as error:
+            return await self._fail(self._refusal(error))
+        except Exception as error:
+            log.exception("smtp %s: mail from %s was lost on the way in", self.entry.id, self.entry.sender)
+            self.entry.errors.append(repr(error))
+            return await self._fail(replies.LOCAL_TROUBLE)
+        return self.entry.reply
+
+    async def _read(self, content: bytes | Path) -> Message:
+        options = Options(
+            faxed=bool(self._routes),
+            body_as_page=all(route.faxbox.body_as_page for route in self._routes.values()),
+            spool=content.parent if isinstance(content, Path) else None,
+        )
+        try:
+            return await self._gateway.parse(content, options)
+        except TimeoutError:
+            self.entry.errors.append("The documents could not be looked into during the session.")
+        try:
+            return await self._gateway.parse_slowly(content, options.without_inspection())
+        except TimeoutError as error:
+            raise OurTrouble("The mail could not be read in time.") from error
+
+    def _note(self, message: Message) -> None:
+        self.entry.subject, self.entry.message_id = message.subject, message.message_id
+        self.entry.attachments = [
+            AttachmentLog(
+                name=part.name,
+                content_type=part.content_type,
+                bytes=part.bytes,
+                outcome=part.outcome,
+                reason=part.reason,
+                pages=part.pages,
+            )
+            for part in message.parts
+        ]
+
+    async def _submit(self, message: Message, content: bytes | Path) -> None:
+        operator_mail = None
+        if self._operators:
+            operator_mail = await asyncio.to_thread(content.read_bytes) if isinstance(content, Path) else content
+        submission = Submission(
+            origin=Origin.of_mail(self.entry),
+            entry=self.entry,
+            routes=tuple(self._routes.values()),
+            documents=tuple(
+                MailedDocument(name=part.name, content_type=part.content_type, content=part.content)
+                for part in message.parts
+                if part.outcome == FAXED
+            ),
+            left_out=tuple(
+                LeftOut(name=part.name, content_type=part.content_type, bytes=part.bytes, reason=part.reason)
+                for part in message.parts
+                if part.outcome == LEFT_OUT
+            ),
+            repeat_of=message.identity,
+            operator_mail=operator_mail,
+        )
+        self._close()
+        self.entry.accepted = True
+        self.entry.reply = f"250 2.0.0 Accepted as {self.entry.id}"
+        await self._gateway.submissions.submit(submission)
+        self.ended = True
+
+    async def _fail(self, reply: str) -> str:
+        self.entry.accepted = False
+        for attachment in self.entry.attachments:
+            if attachment.outcome == FAXED:
+                attachment.outcome, attachment.reason = LEFT_OUT, "the mail was not accepted"
+        await self.end(reply)
+        return reply
+
+    async def end(self, reply: str = "", note: str = "") -> None:
+        """Record a transaction that brought nothing; `note` says why where no reply does. Again: does nothing."""
+        if self.ended:
+            return
+        self.ended = True
+        self._close()
+        self.entry.reply = reply or self.entry.reply
+        if note:
+            self.entry.errors.append(note)
+        try:
+            await self._gateway.submissions.record(self.entry)
+        except Exception:
+            log.exception("smtp %s: its smtplog entry could not be stored: %r", self.entry.id, self.entry)
+
+    def _close(self) -> None:
+        if self._turned_away:
+            self.entry.errors.append(f"{self._turned_away} more recipients got {replies.TOO_MANY_RECIPIENTS}")
+            self._turned_away = 0
+
+    def _refusal(self, error: FaxgateError) -> str:
+        if error.detail:
+            self.entry.errors.append(error.detail)
+        if not isinstance(error, Refused):
+            log.warning("smtp %s: %s %s", self.entry.id, error, error.detail)
+        return replies.of_error(error, utf8=self.utf8)
+
+
+def new_entry(entry_id: str, peer: str, helo: str, sender: str, *, trusted: bool) -> SmtplogEntry:
+    """The smtplog entry with which a transaction begins."""
+    return SmtplogEntry(
+        id=entry_id,
+        received_at=datetime.now(UTC),
+        peer=peer,
+        helo=helo,
+        sender=sender,
+        authentication=TRUSTED if trusted else "none: the peer is in no trusted network",
+    )

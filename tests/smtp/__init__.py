@@ -1,0 +1,1 @@
+"""The SMTP door, tried from outside: real sockets against the real listener."""
