@@ -41,6 +41,12 @@ def mailer_from_url(url: str, *, hostname: str | None = None) -> Mailer:
     return SmtpMailer(_relay(url, hostname))
 
 
+def _check_addresses(sender: str, recipient: str) -> None:
+    # aiosmtplib takes the address out of what looks like a header, and so would mail somebody else.
+    if not recipient or any(c in "<>\x7f" or ord(c) < 32 for c in sender + recipient):
+        raise MailRefusedError("An address has a character in it that no address can have.")
+
+
 # A relay
 
 
@@ -77,6 +83,11 @@ class Relay:
         if self.ca:
             return True
         return not self.on_this_host and (self.tls or self.starttls is True or bool(self.user))
+
+    @property
+    def password_in_clear(self) -> bool:
+        """Whether the password may be sent without TLS: on this host, or where the operator has said so."""
+        return self.on_this_host or (not self.tls and self.starttls is False)
 
 
 def _relay(url: str, hostname: str | None) -> Relay:
@@ -141,6 +152,7 @@ class SmtpMailer:
 
     async def send(self, *, sender: str, recipient: str, message: bytes, key: str) -> str:
         # The key is not ours to write into the message: letters carry it as X-Faxgate-Notice.
+        _check_addresses(sender, recipient)
         async with self._turn:
             smtp = await self._connected()
             try:
@@ -184,7 +196,7 @@ class SmtpMailer:
             raise MailDelayedError(text) from error
         except (aiosmtplib.SMTPException, OSError) as error:
             raise MailDelayedError(f"The relay went away: {error}") from error
-        except ValueError as error:  # an address with a line break or another control character in it
+        except ValueError as error:
             raise MailRefusedError(f"An address cannot be sent: {error}") from error
         return f"{answer.code} {answer.message}"
 
@@ -232,7 +244,7 @@ class SmtpMailer:
                 await smtp.ehlo()
                 return
             encrypted = smtp.get_transport_info("sslcontext") is not None
-            if not encrypted and not relay.on_this_host and relay.starttls is not False:
+            if not encrypted and not relay.password_in_clear:
                 raise MailDelayedError(
                     f"The relay {relay.host} offers no TLS, and the password is not sent without it "
                     "(starttls=off in the mail URL allows that)."
@@ -271,8 +283,7 @@ class MaildirMailer:
         self._made = False
 
     async def send(self, *, sender: str, recipient: str, message: bytes, key: str) -> str:
-        if any(ord(c) < 32 for c in sender + recipient):
-            raise MailRefusedError("An address has a control character in it.")
+        _check_addresses(sender, recipient)
         try:
             return await asyncio.to_thread(self._deliver, sender, recipient, message, key)
         except OSError as error:

@@ -1,0 +1,315 @@
+"""The letters, read as a mail program reads them."""
+
+import email
+import unicodedata
+from collections.abc import Callable
+from dataclasses import replace
+from email import policy
+from email.message import EmailMessage
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gateway.accounts import Account, Faxbox
+from gateway.fax import CallResult, Document, Fax, LeftOut, Status
+from gateway.letters import Letterhead, cancelled, failure, inbound_failed, inbound_fax, receipt
+
+PDF = b"%PDF-1.4\n" + bytes(range(256)) * 40
+BUSY = CallResult(success=False, answered=False, cause=17)
+VOID = frozenset({"meta", "br"})
+
+
+class Page(HTMLParser):
+    """What a mail program shows of the HTML, and which elements there are; fails where they do not nest."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self._open: list[str] = []
+        self._text: list[str] = []
+        self.feed(source)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        assert not any(name.startswith("on") or name in {"src", "href"} for name, _ in attrs)
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self._text.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self._text).split())
+
+
+def read(raw: bytes) -> EmailMessage:
+    """Parse as a receiver does, holding the letter to RFC 5322 on the way."""
+    assert b"\r\n" in raw
+    assert raw.count(b"\n") == raw.count(b"\r\n") == raw.count(b"\r")
+    assert all(len(line) <= 998 for line in raw.split(b"\r\n"))
+    message = email.message_from_bytes(raw, policy=policy.default)
+    assert isinstance(message, EmailMessage)
+    assert not [part.defects for part in message.walk() if part.defects]
+    return message
+
+
+def body(message: EmailMessage, kind: str) -> str:
+    part = message.get_body((kind,))
+    assert part is not None
+    return str(part.get_content())
+
+
+def plain(message: EmailMessage) -> str:
+    return " ".join(body(message, "plain").split())
+
+
+def page(message: EmailMessage) -> Page:
+    return Page(body(message, "html"))
+
+
+def test_a_received_fax_comes_with_its_pdf(head: Letterhead, received: Fax, faxbox: Faxbox, account: Account) -> None:
+    message = read(inbound_fax(head, received, faxbox, account, pdf=PDF))
+
+    assert message["Subject"] == "Fax from +1 202-555-0190, 2 pages"
+    assert message["From"] == "Sales <faxgate@fax.example.com>"
+    assert message["To"] == "alice@example.com"
+    assert message["Date"].datetime == head.date
+    assert message["Message-ID"] == "<0192f0c3a1b27c4d8e5f60718293a4b6@fax.example.com>"
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert message["X-Faxgate-Notice"] == head.notice_id
+    assert message["X-Faxgate-Fax"] == received.id
+    (attachment,) = message.iter_attachments()
+    assert attachment.get_content_type() == "application/pdf"
+    assert attachment.get_content() == PDF
+    assert attachment.get_filename() == "fax-2026-11-23-1405-from-12025550190.pdf"
+    for text in (plain(message), page(message).text):
+        for fact in (
+            "+1 202-555-0190 (ACME CORP)",
+            "+1 555-123-0001 (Sales)",
+            "23 November 2026, 14:05:09 CET",
+            "1 min 01 s",
+            "9,600 bit/s, without error correction",
+            "The fax is attached as a PDF.",
+        ):
+            assert fact in text
+
+
+def test_a_fax_that_is_not_attached_says_so(head: Letterhead, received: Fax, faxbox: Faxbox, account: Account) -> None:
+    message = read(inbound_fax(head, received, faxbox, account))
+    assert list(message.iter_attachments()) == []
+    assert "not attached" in plain(message)
+    assert "not attached" in page(message).text
+
+
+@pytest.mark.parametrize(
+    ("total", "words"), [(0, "1 page, total unknown"), (3, "1 of 3 pages")], ids=["total unknown", "total known"]
+)
+def test_a_partial_fax_is_marked_incomplete(
+    head: Letterhead, received: Fax, faxbox: Faxbox, account: Account, total: int, words: str
+) -> None:
+    result = CallResult(success=False, answered=True, pages=1, total_pages=total, result_code=49)
+    fax = replace(received, status=Status.PARTIAL, pages=1, result=result)
+    message = read(inbound_fax(head, fax, faxbox, account, pdf=PDF))
+
+    assert message["Subject"] == f"INCOMPLETE fax from +1 202-555-0190, {words}"
+    (attachment,) = message.iter_attachments()
+    assert attachment.get_filename() == "fax-2026-11-23-1405-from-12025550190-incomplete.pdf"
+    for text in (plain(message), page(message).text):
+        assert words in text
+        assert "The call was cut off after page 1." in text
+        assert "ask the sender" in text
+
+
+def test_a_call_without_a_page_is_told(head: Letterhead, received: Fax, faxbox: Faxbox, account: Account) -> None:
+    result = CallResult(success=False, answered=True, result_code=28)
+    fax = replace(received, status=Status.FAILED, pages=0, from_number="", from_name="", result=result)
+    message = read(inbound_failed(head, fax, faxbox, account))
+    assert message["Subject"] == "A fax from an unknown number could not be received"
+    for text in (plain(message), page(message).text):
+        assert "The caller was not a fax machine. No page arrived." in text
+
+
+def test_a_receipt_answers_the_senders_mail(head: Letterhead, sent: Fax, faxbox: Faxbox, account: Account) -> None:
+    message = read(receipt(head, sent, faxbox, account))
+
+    assert message["Subject"] == "Faxed to +1 202-555-0190: Contract, signed"
+    assert message["In-Reply-To"] == message["References"] == "<mail-1@mail.example.com>"
+    assert message["Auto-Submitted"] == "auto-replied"
+    for text in (plain(message), page(message).text):
+        for fact in (
+            "confirmed all 3 pages",
+            "14,400 bit/s, with error correction",
+            "1 min 38 s",
+            "+1 202 555 0190",
+            "23 November 2026, 14:05:09 CET",
+            "contract.pdf (123 kB)",
+            "logo.png (900 bytes): a small picture",
+        ):
+            assert fact in text
+    assert "Calls made: 2" in plain(message)
+
+
+def test_a_busy_line_is_told_in_plain_words(head: Letterhead, sent: Fax, faxbox: Faxbox, account: Account) -> None:
+    fax = replace(sent, status=Status.FAILED, attempts=4, result=BUSY)
+    message = read(failure(head, fax, faxbox, account))
+    assert message["Subject"] == "NOT faxed to +1 202-555-0190: Contract, signed"
+    assert message["In-Reply-To"] == "<mail-1@mail.example.com>"
+    for text in (plain(message), page(message).text):
+        assert "The line was busy." in text
+        assert "Please send it again later." in text
+        assert "0 of 3 got through" in text
+        assert "bit/s" not in text
+
+
+def test_the_pages_that_got_through_are_told(head: Letterhead, sent: Fax, faxbox: Faxbox, account: Account) -> None:
+    result = CallResult(success=False, answered=True, pages=1, total_pages=3, result_code=49)
+    message = read(failure(head, replace(sent, status=Status.FAILED, result=result), faxbox, account))
+    for text in (plain(message), page(message).text):
+        assert "The call was cut off after page 1 of 3." in text
+        assert "1 of 3 got through" in text
+
+
+def test_an_unknown_outcome_warns_of_a_double(head: Letterhead, sent: Fax, faxbox: Faxbox, account: Account) -> None:
+    fax = replace(sent, status=Status.FAILED, result=None, error="outcome unknown, the fax may have arrived")
+    message = read(failure(head, fax, faxbox, account, unknown=True))
+    assert message["Subject"] == "Fax to +1 202-555-0190: outcome unknown: Contract, signed"
+    for text in (plain(message), page(message).text):
+        assert "may have arrived" in text
+        assert "ask the recipient" in text
+        assert "not delivered" not in text.lower()
+        assert "got through" not in text
+
+
+def test_a_document_that_never_became_a_fax(head: Letterhead, sent: Fax, faxbox: Faxbox, account: Account) -> None:
+    fax = replace(sent, status=Status.FAILED, attempts=0, pages=0, result=None, error="secret.pdf is encrypted")
+    message = read(failure(head, fax, faxbox, account))
+    for text in (plain(message), page(message).text):
+        assert "secret.pdf is encrypted." in text
+        assert "Pages" not in text
+
+
+def test_a_cancelled_fax(head: Letterhead, sent: Fax, faxbox: Faxbox, account: Account) -> None:
+    message = read(cancelled(head, replace(sent, status=Status.CANCELLED, result=None), faxbox, account))
+    assert message["Subject"] == "Fax to +1 202-555-0190 cancelled: Contract, signed"
+    for text in (plain(message), page(message).text):
+        assert "No page of it got through." in text
+
+
+Letter = Callable[[Letterhead, Fax, Faxbox | None, Account], bytes]
+LETTERS: tuple[Letter, ...] = (inbound_fax, inbound_failed, receipt, failure, cancelled)
+
+
+def hostile(fax: Fax, text: str) -> Fax:
+    """The same fax, with `text` wherever somebody else writes."""
+    assert fax.result is not None
+    return replace(
+        fax,
+        subject=text,
+        message_id=text,
+        from_name=text,
+        from_number=text,
+        to_name=text,
+        to_number=text,
+        error=text,
+        destination="",
+        result=replace(fax.result, remote_station_id=text, success=False, pages=0, result_code=None, answered=False),
+        documents=(Document(key="d", name=text, content_type="application/pdf", bytes=1),),
+        left_out=(LeftOut(name=text, content_type=text, bytes=1, reason=text),),
+    )
+
+
+INJECTIONS = [
+    "x\r\nBcc: victim@example.com\r\n\r\nhello",
+    "\x00\x07\x1b[31m\x7f\u2028\u2029\u202e",
+    "<script>alert(1)</script><img src=x onerror=y>",
+    '"; </title></style><a href="http://evil.example">',
+    "{{ 77 * 91 }}{% for x in y %}",
+    'O"Brien, <evil@example.com>; (x) \\',
+    "\udce4\udcf6",
+    "ünï" * 300,
+    "A" * 5000,
+    "<" + "a" * 400 + "@x>",
+    "",
+]
+
+
+@pytest.mark.parametrize("letter", LETTERS, ids=lambda letter: letter.__name__)
+@pytest.mark.parametrize("text", INJECTIONS, ids=range(len(INJECTIONS)))
+def test_what_others_wrote_is_harmless(
+    letter: Letter, text: str, head: Letterhead, sent: Fax, faxbox: Faxbox, account: Account
+) -> None:
+    check_harmless(letter, text, head, sent, faxbox, account)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(letter=st.sampled_from(LETTERS), text=st.text(st.characters(exclude_categories=()), max_size=400))
+def test_any_text_is_harmless(
+    letter: Letter, text: str, head: Letterhead, sent: Fax, faxbox: Faxbox, account: Account
+) -> None:
+    check_harmless(letter, text, head, sent, faxbox, account)
+
+
+def check_harmless(letter: Letter, text: str, head: Letterhead, sent: Fax, faxbox: Faxbox, account: Account) -> None:
+    usual = read(letter(head, replace(hostile(sent, "x"), from_name="x"), faxbox, account))
+    message = read(letter(head, hostile(sent, text), replace(faxbox, name=text), replace(account, name=text)))
+    assert {*message.keys()} <= {*usual.keys()}
+    assert len(message.keys()) == len({*message.keys()})
+    assert [address.addr_spec for address in message["From"].addresses] == [head.sender]
+    assert [address.addr_spec for address in message["To"].addresses] == [head.recipient]
+    assert {unicodedata.category(c) for c in message["Subject"]}.isdisjoint({"Cc", "Cs", "Zl", "Zp"})
+    assert {*page(message).tags} <= {*page(usual).tags}
+    assert "7007" not in body(message, "plain").replace(text, "")  # 77 * 91
+    for kind in ("plain", "html"):
+        assert not {c for c in body(message, kind).replace("\r\n", "\n") if ord(c) < 32} - {"\n"}
+
+
+def test_a_long_message_id_is_repeated_whole(head: Letterhead, sent: Fax, faxbox: Faxbox, account: Account) -> None:
+    long_id = "<" + "A1" * 90 + "@eurprd01.prod.exchangelabs.com>"
+    raw = receipt(head, replace(sent, message_id=long_id), faxbox, account)
+    assert f"In-Reply-To: {long_id}\r\n".encode() in raw
+    assert f"References: {long_id}\r\n".encode() in raw
+
+
+def test_without_an_original_mail_nothing_is_answered(
+    head: Letterhead, sent: Fax, faxbox: Faxbox, account: Account
+) -> None:
+    message = read(receipt(head, replace(sent, message_id="", subject=""), faxbox, account))
+    assert message["Subject"] == "Faxed to +1 202-555-0190"
+    assert "In-Reply-To" not in message
+    assert message["Auto-Submitted"] == "auto-generated"
+
+
+def test_an_internationalised_recipient(head: Letterhead, sent: Fax, faxbox: Faxbox, account: Account) -> None:
+    raw = receipt(replace(head, recipient="jörg@bücher.example"), sent, faxbox, account)
+    assert "To: jörg@bücher.example\r\n".encode() in raw
+    assert receipt(head, sent, faxbox, account).isascii()
+
+
+@pytest.mark.parametrize(
+    ("box_zone", "account_zone", "time"),
+    [
+        ("", "America/New_York", "23 November 2026, 08:05:09 EST"),
+        ("Mars/Olympus", "America/New_York", "23 November 2026, 08:05:09 EST"),
+        ("../../etc/passwd", "", "23 November 2026, 13:05:09 UTC"),
+        ("America/Sao_Paulo", "", "23 November 2026, 10:05:09 UTC-03"),
+    ],
+)
+def test_times_are_the_faxboxs(
+    head: Letterhead, sent: Fax, faxbox: Faxbox, account: Account, box_zone: str, account_zone: str, time: str
+) -> None:
+    box, owner = replace(faxbox, timezone=box_zone), replace(account, timezone=account_zone)
+    assert time in plain(read(receipt(head, sent, box, owner)))
+
+
+def test_a_fax_whose_faxbox_is_gone(head: Letterhead, sent: Fax, account: Account) -> None:
+    message = read(receipt(head, sent, None, account))
+    assert message["From"] == "Fax <faxgate@fax.example.com>"
+    assert "08:05:09 EST" in plain(message)

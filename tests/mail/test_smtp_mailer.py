@@ -1,0 +1,362 @@
+"""Mail to a relay: a real SMTP server that accepts, refuses, delays, drops and hangs as it is told."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+from gateway.mail import Relay, mailer_from_url
+from gateway.ports import MailDelayedError, Mailer, MailRefusedError
+
+HERE = Path(__file__).parent
+CERTIFICATE = HERE / "cert.pem"
+STRANGER = HERE / "stranger.pem"
+"""Another certificate for localhost, whose key nobody has."""
+MESSAGE = b"From: faxgate@fax.example.com\r\nTo: alice@example.com\r\nSubject: hi\r\n\r\n.dots\r\n.\r\nend\r\n"
+Answer = Callable[[SMTP], Awaitable[str]]
+
+
+def says(reply: str) -> Answer:
+    async def answer(server: SMTP) -> str:
+        return reply
+
+    return answer
+
+
+def transport(server: SMTP) -> asyncio.WriteTransport:
+    assert isinstance(server.transport, asyncio.WriteTransport)
+    return server.transport
+
+
+async def drops(server: SMTP) -> str:
+    transport(server).abort()
+    return "250 never seen"
+
+
+class Sink:
+    """An SMTP server with a script for RCPT and one for the final dot; keeps what it accepted."""
+
+    def __init__(self) -> None:
+        self.on_rcpt: list[str] = []
+        self.on_dot: list[Answer] = []
+        self.accepted: list[Envelope] = []
+        self.tls: list[bool] = []
+        self.users: list[str] = []
+        self.connections = 0
+        self.port = 0
+        self.servers: list[SMTP] = []
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        reply = self.on_rcpt.pop(0) if self.on_rcpt else "250 OK"
+        if reply.startswith("2"):
+            envelope.rcpt_tos.append(address)
+        return reply
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        reply = await self.on_dot.pop(0)(server) if self.on_dot else "250 2.0.0 queued as 1"
+        if reply.startswith("250 2.0.0"):
+            self.accepted.append(envelope)
+            self.tls.append(transport(server).get_extra_info("sslcontext") is not None)
+        return reply
+
+    def authenticate(
+        self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: LoginPassword
+    ) -> AuthResult:
+        self.users.append(f"{data.login.decode()}:{data.password.decode()}")
+        return AuthResult(success=data.password == b"p@ss/w:rd", handled=False)
+
+    @property
+    def url(self) -> str:
+        return f"smtp://127.0.0.1:{self.port}?timeout=5"
+
+
+@asynccontextmanager
+async def relay(*, tls: bool = False, starttls: bool = False, **options: Any) -> AsyncIterator[Sink]:
+    sink = Sink()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(HERE / "relay.pem")
+    loop = asyncio.get_running_loop()
+
+    def accept() -> SMTP:
+        sink.connections += 1
+        server = SMTP(
+            sink,
+            loop=loop,
+            hostname="relay.example",
+            tls_context=context if starttls else None,
+            authenticator=sink.authenticate,
+            **options,
+        )
+        sink.servers.append(server)
+        return server
+
+    listening = await loop.create_server(accept, "127.0.0.1", 0, ssl=context if tls else None)
+    sink.port = listening.sockets[0].getsockname()[1]
+    try:
+        yield sink
+    finally:
+        listening.close()
+        for server in sink.servers:
+            if server.transport is not None:
+                transport(server).abort()
+        await listening.wait_closed()
+        await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def mailer(url: str) -> AsyncIterator[Mailer]:
+    opened = mailer_from_url(url, hostname="gw.example.com")
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+async def send(opened: Mailer, recipient: str = "alice@example.com", message: bytes = MESSAGE) -> str:
+    return await opened.send(sender="faxgate@fax.example.com", recipient=recipient, message=message, key="n1")
+
+
+async def test_the_relay_gets_what_was_sent() -> None:
+    async with relay() as sink, mailer(sink.url) as opened:
+        answer = await send(opened)
+        await opened.send(sender="", recipient="bob@example.com", message=MESSAGE, key="n2")
+    assert answer == "250 2.0.0 queued as 1"
+    first, second = sink.accepted
+    assert (first.mail_from, first.rcpt_tos) == ("faxgate@fax.example.com", ["alice@example.com"])
+    assert (second.mail_from, second.rcpt_tos) == ("<>", ["bob@example.com"])
+    assert first.original_content == MESSAGE
+    assert sink.connections == 1, "a fresh connection is used again"
+
+
+async def test_many_at_once_wait_for_each_other() -> None:
+    async with relay() as sink, mailer(sink.url) as opened:
+        await asyncio.gather(*(send(opened, f"r{n}@example.com") for n in range(10)))
+    assert sorted(envelope.rcpt_tos[0] for envelope in sink.accepted) == sorted(f"r{n}@example.com" for n in range(10))
+    assert sink.connections == 1
+
+
+async def test_a_connection_gone_stale_is_replaced() -> None:
+    async with relay() as sink, mailer(sink.url) as opened:
+        await send(opened)
+        transport(sink.servers[0]).abort()
+        await send(opened)
+    assert len(sink.accepted) == 2
+    assert sink.connections == 2
+
+
+@pytest.mark.parametrize(
+    ("on_rcpt", "on_dot", "error", "told"),
+    [
+        ("550 5.1.1 No such user", None, MailRefusedError, "550 5.1.1 No such user"),
+        ("450 4.2.0 Greylisted", None, MailDelayedError, "450 4.2.0 Greylisted"),
+        (None, says("554 5.7.1 Spam"), MailRefusedError, "554 5.7.1 Spam"),
+        (None, says("452 4.3.1 Disk full"), MailDelayedError, "452 4.3.1 Disk full"),
+        ("421 4.3.2 Going down", None, MailDelayedError, "421 4.3.2 Going down"),
+        ("530 5.7.0 Authentication required", None, MailDelayedError, "530 5.7.0 Authentication required"),
+        (None, drops, MailDelayedError, "went away"),
+    ],
+)
+async def test_a_no_is_told_and_the_next_mail_goes(
+    on_rcpt: str | None, on_dot: Answer | None, error: type[Exception], told: str
+) -> None:
+    async with relay() as sink, mailer(sink.url) as opened:
+        sink.on_rcpt = [on_rcpt] if on_rcpt else []
+        sink.on_dot = [on_dot] if on_dot else []
+        with pytest.raises(error, match=told):
+            await send(opened)
+        await send(opened)
+    assert len(sink.accepted) == 1
+
+
+async def test_a_relay_that_hangs_before_the_reply() -> None:
+    over = asyncio.Event()
+
+    async def hang(server: SMTP) -> str:
+        await over.wait()
+        return "250 too late"
+
+    async with relay() as sink, mailer(sink.url.replace("=5", "=0.2")) as opened:
+        sink.on_dot = [hang]
+        with pytest.raises(MailDelayedError, match="Timed out"):
+            await send(opened)
+        over.set()
+        await send(opened)
+    assert len(sink.accepted) == 1
+
+
+@asynccontextmanager
+async def greeter(greeting: bytes) -> AsyncIterator[str]:
+    """A server that says `greeting` and then nothing more; its URL."""
+    over: list[asyncio.Task[None]] = []
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(greeting)
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        over.append(asyncio.create_task(greet(reader, writer)))
+
+    async with await asyncio.start_server(accept, "127.0.0.1", 0) as listening:
+        yield f"smtp://127.0.0.1:{listening.sockets[0].getsockname()[1]}?timeout=0.3"
+        await asyncio.gather(*over)
+
+
+async def test_a_relay_that_never_greets() -> None:
+    async with greeter(b"") as url, mailer(url) as opened:
+        with pytest.raises(MailDelayedError, match="cannot be reached"):
+            await send(opened)
+
+
+async def test_a_greeting_of_5xx_is_about_us_and_not_the_mail() -> None:
+    async with greeter(b"554 5.7.1 You are on a list\r\n") as url, mailer(url) as opened:
+        with pytest.raises(MailDelayedError, match=r"554 5\.7\.1 You are on a list"):
+            await send(opened)
+
+
+async def test_nobody_listens() -> None:
+    async with relay() as sink:
+        url = sink.url
+    async with mailer(url) as opened:
+        with pytest.raises(MailDelayedError, match="cannot be reached"):
+            await send(opened)
+
+
+async def test_a_cancelled_delivery_leaves_no_half_dialogue() -> None:
+    reached, over = asyncio.Event(), asyncio.Event()
+
+    async def hang(server: SMTP) -> str:
+        reached.set()
+        await over.wait()
+        return "250 too late"
+
+    async with relay() as sink, mailer(sink.url) as opened:
+        sink.on_dot = [hang]
+        sending = asyncio.create_task(send(opened))
+        await reached.wait()
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+        over.set()
+        await send(opened, "bob@example.com")
+    assert [envelope.rcpt_tos for envelope in sink.accepted] == [["bob@example.com"]]
+
+
+@pytest.mark.parametrize(("options", "encrypted"), [("", True), ("&starttls=on", True), ("&starttls=off", False)])
+async def test_starttls_when_it_is_offered(options: str, encrypted: bool) -> None:
+    async with relay(starttls=True) as sink, mailer(sink.url + options) as opened:
+        await send(opened)
+    assert sink.tls == [encrypted]
+
+
+async def test_starttls_that_is_asked_for_and_not_offered() -> None:
+    async with relay() as sink, mailer(sink.url + "&starttls=on") as opened:
+        with pytest.raises(MailDelayedError, match="STARTTLS"):
+            await send(opened)
+    assert sink.accepted == []
+
+
+async def test_smtps_with_a_certificate_of_our_own() -> None:
+    async with relay(tls=True) as sink, mailer(f"smtps://localhost:{sink.port}?ca={CERTIFICATE}") as opened:
+        await send(opened)
+    assert sink.tls == [True]
+
+
+@pytest.mark.parametrize("scheme", ["smtp", "smtps"])
+async def test_a_certificate_of_somebody_else_is_refused(scheme: str) -> None:
+    async with relay(tls=scheme == "smtps", starttls=scheme == "smtp") as sink:
+        async with mailer(f"{scheme}://localhost:{sink.port}?timeout=2&ca={STRANGER}") as opened:
+            with pytest.raises(MailDelayedError, match="certificate"):
+                await send(opened)
+        assert sink.accepted == []
+
+
+async def test_the_password_is_sent_over_tls() -> None:
+    sink_url = "smtp://fax%40gw:p%40ss%2Fw%3Ard@127.0.0.1:{}"
+    async with relay(starttls=True, auth_required=True) as sink, mailer(sink_url.format(sink.port)) as opened:
+        await send(opened)
+    assert sink.users == ["fax@gw:p@ss/w:rd"]
+    assert sink.tls == [True]
+
+
+async def test_a_wrong_password_keeps_the_mail() -> None:
+    async with relay(starttls=True, auth_required=True) as sink:
+        opened = mailer_from_url(f"smtp://fax:wrong@127.0.0.1:{sink.port}")
+        with pytest.raises(MailDelayedError, match="535") as delayed:
+            await send(opened)
+    assert "wrong" not in str(delayed.value)
+    assert sink.accepted == []
+
+
+async def test_eight_bits_and_foreign_addresses() -> None:
+    eight = MESSAGE + b"\xc3\xa9\r\n"
+    async with relay(enable_SMTPUTF8=True) as sink, mailer(sink.url) as opened:
+        await send(opened, "jörg@bücher.example", eight)
+    (envelope,) = sink.accepted
+    assert envelope.rcpt_tos == ["jörg@bücher.example"]
+    assert envelope.original_content == eight
+    assert "BODY=8BITMIME" in envelope.mail_options
+
+
+async def test_foreign_addresses_need_smtputf8() -> None:
+    async with relay() as sink, mailer(sink.url) as opened:
+        with pytest.raises(MailRefusedError, match="internationalised"):
+            await send(opened, "jörg@bücher.example")
+        await send(opened)
+
+
+async def test_an_address_cannot_write_commands() -> None:
+    async with relay() as sink, mailer(sink.url) as opened:
+        with pytest.raises(MailRefusedError):
+            await send(opened, "a@example.com>\r\nRCPT TO:<b@example.com")
+        await send(opened)
+    assert [envelope.rcpt_tos for envelope in sink.accepted] == [["alice@example.com"]]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "imap://x",
+        "smtp://",
+        "smtp://host:port",
+        "smtp://user:secret@host:99999",
+        "smtp://host/path",
+        "smtp://host?starttls=maybe",
+        "smtps://host?starttls=on",
+        "smtp://host?timeout=never",
+        "smtp://host?timeout=nan",
+        "smtp://host?ca=/no/such/file",
+        "smtp://host?retries=3",
+        "maildir:",
+        "maildir:/",
+    ],
+)
+def test_a_url_that_cannot_be_used(url: str) -> None:
+    with pytest.raises(ValueError) as wrong:
+        mailer_from_url(url)
+    assert "secret" not in str(wrong.value)
+
+
+@pytest.mark.parametrize(
+    ("to", "verified", "in_clear"),
+    [
+        (Relay(host="mx.example", port=25), False, False),
+        (Relay(host="mx.example", port=25, user="u"), True, False),
+        (Relay(host="mx.example", port=25, user="u", starttls=True), True, False),
+        (Relay(host="mx.example", port=25, user="u", starttls=False), True, True),
+        (Relay(host="mx.example", port=465, tls=True, starttls=False), True, False),
+        (Relay(host="127.0.0.1", port=25, user="u"), False, True),
+        (Relay(host="::1", port=25, user="u", ca="ca.pem"), True, True),
+        (Relay(host="localhost", port=25, starttls=True), False, True),
+    ],
+)
+def test_whom_the_password_is_shown(to: Relay, verified: bool, in_clear: bool) -> None:
+    assert (to.verified, to.password_in_clear) == (verified, in_clear)
