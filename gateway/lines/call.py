@@ -12,9 +12,11 @@ import json
 import math
 import os
 import select
+import signal
 import sys
 import time
 from collections.abc import Callable
+from ctypes import c_int16
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -285,8 +287,6 @@ class Call:
 
 
 def _frame() -> Frame:
-    from ctypes import c_int16
-
     return (c_int16 * FRAME)()
 
 
@@ -320,6 +320,9 @@ def place(plan: Plan, control: Control, report: Report, image: Path) -> Record:
 
 
 def main() -> None:
+    # A service manager signals every process of the service; when this call hangs up is the gateway's to say.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Unbuffered: what comes after the order must stay in the pipe, where `select` sees it.
     text = b""
     while not text.endswith(b"\n"):

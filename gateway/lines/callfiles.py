@@ -62,7 +62,7 @@ class CallFiles:
     fsync in `begin` and `finish`."""
 
     def __init__(self, directory: Path, call_id: str) -> None:
-        if not call_id.isalnum():
+        if not (call_id.isascii() and call_id.isalnum()):
             raise ValueError(f"a call id is letters and digits: {call_id!r}")
         self.directory = directory
         self.call_id = call_id

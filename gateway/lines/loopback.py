@@ -31,6 +31,9 @@ from gateway.ports import CallOrder, CallRecord, CallState, IncomingCall, Incomi
 
 log = logging.getLogger(__name__)
 
+SOURCE = Path(__file__).parents[2]
+"""Where the package `gateway` lies: `python -m` looks in its working directory first."""
+
 GRACE_SECONDS = 15.0
 """How long a call may take to hang up before its process is killed."""
 
@@ -87,9 +90,13 @@ class LoopbackLine:
             self._sweeper = None
         for call_id in list(self._running):
             await self.hang_up(call_id)
-        while self._running or self._deliveries:
-            await asyncio.wait([*(running.task for running in self._running.values()), *self._deliveries])
-            await asyncio.sleep(0)
+        if self._running:
+            await asyncio.wait([running.task for running in self._running.values()])
+        if self._deliveries:
+            # What cannot be stored in this time is told at the next start.
+            _, late = await asyncio.wait(self._deliveries, timeout=GRACE_SECONDS)
+            for task in late:
+                task.cancel()
 
     def status(self) -> LineStatus:
         active = len(self._running)
@@ -196,6 +203,9 @@ class LoopbackLine:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 pass_fds=(lock,),
+                cwd=SOURCE,
+                # Ctrl-C is for the gateway: it decides when its calls hang up.
+                start_new_session=True,
             )
         finally:
             os.close(lock)
@@ -225,8 +235,11 @@ class LoopbackLine:
     def _plan(self, order: CallOrder, station_id: str | None, now: datetime) -> Plan:
         """Raises ValueError where the order cannot be carried out by any fax machine."""
         options = self._options
-        if not order.local_station_id.isascii() or len(order.local_station_id) > MAX_STATION_ID:
-            raise ValueError(f"a station id is {MAX_STATION_ID} ASCII characters at most: {order.local_station_id!r}")
+        for ident in (order.local_station_id, station_id or ""):
+            if not ident.isascii() or len(ident) > MAX_STATION_ID:
+                raise ValueError(f"a station id is {MAX_STATION_ID} ASCII characters at most: {ident!r}")
+        if not order.image.is_file():
+            raise ValueError("the fax image is not there")
         modems = tuple(name for name in options.modems if order.v17 or name != "v17")
         far = far_end(order.number, station_id)
         return Plan(
@@ -287,22 +300,24 @@ class LoopbackLine:
 
     async def _deliver(self, files: CallFiles) -> None:
         """Tell the end of an incoming call, unless another process is doing that or running the call."""
+        try:
+            with files.telling() as ours:
+                identity = files.identity()
+                if ours and identity is not None:
+                    await self._tell_end(files, identity)
+                    await asyncio.to_thread(files.forget_incoming)
+            await asyncio.to_thread(files.tidy)
+        except Exception:
+            log.exception("the incoming half of call %s could not be stored, it will be told again", files.call_id)
+
+    async def _tell_end(self, files: CallFiles, identity: Identity) -> None:
         assert self._incoming is not None
-        with files.telling() as ours:
-            identity = files.identity()
-            if ours and identity is not None:
-                record = files.record()
-                result = record.incoming if record else None
-                image = files.image if result and result.pages and files.image.exists() else None
-                call = self._incoming_call(identity)
-                try:
-                    await self._incoming.began(call)
-                    await self._incoming.ended(call, result or _broken_off(), image)
-                except Exception:
-                    log.exception("incoming call %s could not be stored, it will be told again", call.call_id)
-                    return
-                await asyncio.to_thread(files.forget_incoming)
-        await asyncio.to_thread(files.tidy)
+        record = files.record()
+        result = record.incoming if record else None
+        image = files.image if result and result.pages and files.image.exists() else None
+        call = self._incoming_call(identity)
+        await self._incoming.began(call)
+        await self._incoming.ended(call, result or _broken_off(), image)
 
 
 def _tell(progress: Callable[[Progress], None], news: Progress) -> None:

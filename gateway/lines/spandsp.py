@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from ctypes import POINTER, byref, c_char_p, c_int, c_int16, c_uint8, c_void_p
 from dataclasses import dataclass
+from functools import cache
 
 SONAME = "libspandsp.2.dylib" if sys.platform == "darwin" else "libspandsp.so.2"
 NEWER_SONAME = "libspandsp.3.dylib" if sys.platform == "darwin" else "libspandsp.so.3"
@@ -83,8 +84,9 @@ _PhaseE = ctypes.CFUNCTYPE(None, c_void_p, c_void_p, c_int)
 _Frames = ctypes.CFUNCTYPE(None, c_void_p, c_void_p, c_int, POINTER(c_uint8), c_int)
 
 
+@cache
 def load(soname: str = SONAME) -> ctypes.CDLL:
-    """The library with its functions declared. Raises SpandspMissingError."""
+    """The library with its functions declared, loaded once; looked for again after a SpandspMissingError."""
     try:
         library = ctypes.CDLL(soname)
     except OSError as error:

@@ -76,15 +76,15 @@ class Bench:
     freed: list[None]
     heard: list[Progress]
 
-    async def send(self, number: str, image: Path, pages: int, **details: object) -> CallResult:
-        return await self.line.call(order(number, image, pages, **details), self.heard.append)
+    async def send(self, number: str, document: Path, pages: int, **details: object) -> CallResult:
+        return await self.line.call(order(number, document, pages, **details), self.heard.append)
 
 
-def order(number: str, image: Path, pages: int, **details: object) -> CallOrder:
+def order(number: str, document: Path, pages: int, **details: object) -> CallOrder:
     fields: dict[str, object] = {
         "call_id": new_id(),
         "number": number,
-        "image": image,
+        "image": document,
         "pages": pages,
         "caller_id_number": "+15551230001",
         "caller_id_name": "Alice",

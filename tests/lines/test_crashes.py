@@ -46,6 +46,19 @@ async def test_a_call_whose_process_dies_has_delivered_nothing(
         assert [event for event, _ in bench.incoming.calls] == ["began", "ended"]
 
 
+async def test_signals_for_the_whole_service_end_no_call(open_line: OpenLine, many_pages: Path) -> None:
+    async with open_line() as bench:
+        placed = order("+12025550190", many_pages, MANY)
+
+        def progress(news: Progress) -> None:
+            process = bench.line._running[placed.call_id].process
+            if news.page == 1 and process is not None:
+                process.send_signal(signal.SIGTERM)
+                process.send_signal(signal.SIGINT)
+
+        assert (await bench.line.call(placed, progress)).success
+
+
 async def start_doomed(
     directory: Path, call_id: str, image: Path, pages: int, pace: str, until_line: bytes
 ) -> asyncio.subprocess.Process:

@@ -132,7 +132,12 @@ async def test_a_broken_document_fails_in_t30(open_line: OpenLine, tmp_path: Pat
 
 async def test_an_impossible_order_is_not_dialled(open_line: OpenLine, two_pages: Path) -> None:
     async with open_line() as bench:
-        for details in ({"local_station_id": "x" * 21}, {"local_station_id": "Zoë"}, {"timezone": "Mars/Olympus"}):
+        for details in (
+            {"local_station_id": "x" * 21},
+            {"local_station_id": "Zoë"},
+            {"timezone": "Mars/Olympus"},
+            {"image": two_pages.with_name("gone.tif")},
+        ):
             result = await bench.send("+12025550190", two_pages, 2, **details)
             assert not result.answered
             assert result.hangup_cause == "FACILITY_REJECTED"
