@@ -13,7 +13,6 @@ import hashlib
 import ipaddress
 import os
 import re
-import ssl
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,8 +153,8 @@ class SmtpMailer:
         # The key is not ours to write into the message: letters carry it as X-Faxgate-Notice.
         _check_addresses(sender, recipient)
         async with self._turn:
-            smtp = await self._connected()
             try:
+                smtp = await self._connected()
                 answer = await self._transaction(smtp, sender, recipient, message)
             except MailRefusedError:
                 self._used_at = time.monotonic()  # a whole answer: the connection is good for the next mail
@@ -190,7 +189,7 @@ class SmtpMailer:
             await smtp.rcpt(recipient, encoding=encoding)
             answer = await smtp.data(message, timeout=self._relay.timeout * ANSWER_TO_DATA)
         except aiosmtplib.SMTPResponseException as error:
-            text = _told(error)
+            text = _told(error.code, error.message)
             if 500 <= error.code <= 599 and error.code not in _OUR_ACCESS:
                 raise MailRefusedError(text) from error
             raise MailDelayedError(text) from error
@@ -198,7 +197,7 @@ class SmtpMailer:
             raise MailDelayedError(f"The relay went away: {error}") from error
         except ValueError as error:
             raise MailRefusedError(f"An address cannot be sent: {error}") from error
-        return f"{answer.code} {answer.message}"
+        return _told(answer.code, answer.message)
 
     async def _connected(self) -> aiosmtplib.SMTP:
         """The kept connection if it still answers, else a new one."""
@@ -227,8 +226,10 @@ class SmtpMailer:
             await smtp.connect()
         except aiosmtplib.SMTPResponseException as error:
             # A 5xx here is about us and not about the mail: it stays.
-            raise MailDelayedError(f"The relay {relay.host} does not take our mail now: {_told(error)}") from error
-        except (aiosmtplib.SMTPException, OSError, ssl.SSLError) as error:
+            raise MailDelayedError(
+                f"The relay {relay.host} does not take our mail now: {_told(error.code, error.message)}"
+            ) from error
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:  # ValueError: a name of ours that is none
             raise MailDelayedError(f"The relay {relay.host} cannot be reached: {error}") from error
         try:
             await self._log_in(smtp)
@@ -251,7 +252,9 @@ class SmtpMailer:
                 )
             await smtp.login(relay.user, relay.password)
         except aiosmtplib.SMTPResponseException as error:
-            raise MailDelayedError(f"The relay {relay.host} does not let us in: {_told(error)}") from error
+            raise MailDelayedError(
+                f"The relay {relay.host} does not let us in: {_told(error.code, error.message)}"
+            ) from error
         except (aiosmtplib.SMTPException, OSError) as error:
             raise MailDelayedError(f"The relay {relay.host} cannot be used: {error}") from error
 
@@ -261,8 +264,9 @@ class SmtpMailer:
         self._smtp = None
 
 
-def _told(error: aiosmtplib.SMTPResponseException) -> str:
-    return f"{error.code} {' '.join(error.message.split())}"
+def _told(code: int, message: str) -> str:
+    """The relay's reply on one line; bytes of it that are not UTF-8 become `?`, as the answer is to be stored."""
+    return f"{code} {' '.join(message.split())}".encode("utf-8", "replace").decode()
 
 
 # A Maildir

@@ -46,8 +46,9 @@ async def test_nor_when_it_was_read_meanwhile(tmp_path: Path) -> None:
     await deliver(MaildirMailer(tmp_path))
     (mail,) = (tmp_path / "new").iterdir()
     mail.rename(tmp_path / "cur" / f"{mail.name}:2,S")
-    await deliver(MaildirMailer(tmp_path))
-    assert len(read(tmp_path)) == 1
+    answer = await deliver(MaildirMailer(tmp_path))
+    assert answer.startswith("already")
+    assert [*(tmp_path / "new").iterdir()] == []
 
 
 async def test_each_recipient_and_each_notice_has_its_mail(tmp_path: Path) -> None:

@@ -58,7 +58,8 @@ def test_too_many_hands() -> None:
 
 
 def test_headers_end_where_the_body_begins() -> None:
-    refuse_loop(MAIL + b"\r\nAuto-Submitted: auto-replied\r\n")
+    refuse_loop(b"Subject: x\r\n\r\nAuto-Submitted: auto-replied\r\n")
+    refuse_loop(b"Subject: x\n\nX-Faxgate-Operator: quoted\n")
     refuse_loop(b"no headers at all")
     refuse_loop(b"")
 

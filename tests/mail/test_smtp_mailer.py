@@ -160,6 +160,7 @@ async def test_a_connection_gone_stale_is_replaced() -> None:
         (None, says("452 4.3.1 Disk full"), MailDelayedError, "452 4.3.1 Disk full"),
         ("421 4.3.2 Going down", None, MailDelayedError, "421 4.3.2 Going down"),
         ("530 5.7.0 Authentication required", None, MailDelayedError, "530 5.7.0 Authentication required"),
+        (None, says("554-5.7.1 First\r\n554 5.7.1 second\x7f"), MailRefusedError, "554 5.7.1 First 5.7.1 second"),
         (None, drops, MailDelayedError, "went away"),
     ],
 )
@@ -222,6 +223,12 @@ async def test_a_greeting_of_5xx_is_about_us_and_not_the_mail() -> None:
             await send(opened)
 
 
+async def test_a_reply_that_is_not_utf8_can_be_stored() -> None:
+    async with greeter(b"554 Zugang verweigert f\xfcr Sie\r\n") as url, mailer(url) as opened:
+        with pytest.raises(MailDelayedError, match=r"554 Zugang verweigert f\?r Sie"):
+            await send(opened)
+
+
 async def test_nobody_listens() -> None:
     async with relay() as sink:
         url = sink.url
@@ -239,6 +246,7 @@ async def test_a_cancelled_delivery_leaves_no_half_dialogue() -> None:
         return "250 too late"
 
     async with relay() as sink, mailer(sink.url) as opened:
+        await send(opened)
         sink.on_dot = [hang]
         sending = asyncio.create_task(send(opened))
         await reached.wait()
@@ -246,8 +254,9 @@ async def test_a_cancelled_delivery_leaves_no_half_dialogue() -> None:
         with pytest.raises(asyncio.CancelledError):
             await sending
         over.set()
-        await send(opened, "bob@example.com")
-    assert [envelope.rcpt_tos for envelope in sink.accepted] == [["bob@example.com"]]
+        assert await send(opened, "bob@example.com") == "250 2.0.0 queued as 1"
+    assert sink.connections == 2
+    assert [envelope.rcpt_tos for envelope in sink.accepted] == [["alice@example.com"], ["bob@example.com"]]
 
 
 @pytest.mark.parametrize(("options", "encrypted"), [("", True), ("&starttls=on", True), ("&starttls=off", False)])
