@@ -4,6 +4,8 @@ Pure: nouns and a date go in, the bytes of a whole message come out (RFC 5322, C
 internationalised address needs UTF-8: RFC 6531). A letter goes to one recipient; its Message-ID is the notice's, so
 that a letter written or sent twice is told to be the same one. Words stand in `templates/mail`; what others wrote
 (station ids, subjects, file names) is made one harmless line before it gets there.
+
+Fails with ValueError where sender or recipient is no mail address, and never otherwise.
 """
 
 import functools
@@ -11,6 +13,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from email import policy
+from email.errors import HeaderParseError
 from email.headerregistry import Address, HeaderRegistry, MessageIDHeader
 from email.message import EmailMessage
 from pathlib import Path
@@ -199,10 +202,15 @@ def _letter(
 def _address(address: str, name: str = "") -> Address:
     # Quoting of names has gone wrong in more than one version of the standard library: leave nothing to quote.
     display = one_line(re.sub(r'[()<>@,;:\\".\[\]]', " ", one_line(name)), 60)
-    if address.isascii():
-        return Address(display, addr_spec=address)
     local, _, domain = address.rpartition("@")
-    return Address(display, local, domain)
+    if not local or not domain:
+        raise ValueError("not a mail address")
+    if not address.isascii():
+        return Address(display, local, domain)
+    try:
+        return Address(display, addr_spec=address)
+    except (HeaderParseError, IndexError) as error:  # what the parser of the standard library stumbles with
+        raise ValueError("not a mail address") from error
 
 
 @functools.cache

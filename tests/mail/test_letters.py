@@ -294,6 +294,29 @@ def test_an_internationalised_recipient(head: Letterhead, sent: Fax, faxbox: Fax
 
 
 @pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "alice",
+        "@example.com",
+        "a@",
+        "a@b@",
+        "a b@example.com",
+        "a,b@example.com",
+        "a\r\nX: y@example.com",
+        '"@x',
+        "ü@",
+        "ü\nX: y@x",
+    ],
+)
+def test_what_is_no_address_gets_no_letter(
+    address: str, head: Letterhead, sent: Fax, faxbox: Faxbox, account: Account
+) -> None:
+    with pytest.raises(ValueError):
+        receipt(replace(head, recipient=address), sent, faxbox, account)
+
+
+@pytest.mark.parametrize(
     ("box_zone", "account_zone", "time"),
     [
         ("", "America/New_York", "23 November 2026, 08:05:09 EST"),
