@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gateway.causes import explain_received
 from gateway.clock import Clock
-from gateway.documents.received import to_pdf
+from gateway.documents.received import received as to_pdf
 from gateway.errors import FaxgateError
 from gateway.fax import Attempt, CallResult, Direction, Fax, Progress, Status
 from gateway.ids import new_id

@@ -42,10 +42,30 @@ class MailedDocument:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
-    """A mail that can be faxed, complete: one fax for each route."""
+class Origin:
+    """Where a submission comes from."""
 
-    entry: SmtplogEntry
+    id: str
+    """The faxes of one submission share it; the id of the smtplog entry where it came by mail."""
+    via: str
+    """`smtp`, `api` or `cli`."""
+    sender: str = ""
+    """The verified address that receipts go to; empty where there is none."""
+    subject: str = ""
+    message_id: str = ""
+
+    @classmethod
+    def of_mail(cls, entry: SmtplogEntry) -> "Origin":
+        return cls(id=entry.id, via="smtp", sender=entry.sender, subject=entry.subject, message_id=entry.message_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """Documents and where to fax them, complete: one fax for each route."""
+
+    origin: Origin
+    entry: SmtplogEntry | None = None
+    """The smtplog entry of a mail."""
     routes: tuple[FaxRoute, ...]
     documents: tuple[MailedDocument, ...]
     left_out: tuple[LeftOut, ...] = ()
@@ -58,9 +78,10 @@ class Submission:
 
 @dataclass(slots=True)
 class _Waiting:
-    entry: SmtplogEntry
+    entry: SmtplogEntry | None
     faxes: list[Fax] = field(default_factory=list)
     operator_mail: bytes | None = None
+    fax_ids: list[str] = field(default_factory=list)
     done: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
@@ -85,11 +106,11 @@ class Submissions:
             with suppress(asyncio.CancelledError):
                 await self._committer
 
-    async def submit(self, submission: Submission) -> None:
-        """Store a mail durably: documents, faxes, smtplog entry. Fills `entry.fax_ids` and the recipients' `fax_id`.
+    async def submit(self, submission: Submission) -> list[str]:
+        """Store documents, faxes and smtplog entry durably; the ids of the new faxes, which the entry gets too.
 
         A repeat of a mail of the last 24 hours makes no new fax; the entry says so and names the first one. Raises
-        OurTrouble, and then nothing of the mail is queued.
+        OurTrouble, and then nothing of the submission is queued.
         """
         documents = await self._keep(submission)
         waiting = _Waiting(submission.entry, self._faxes(submission, documents), submission.operator_mail)
@@ -98,8 +119,9 @@ class Submissions:
         except FaxgateError:
             await self._documents.delete([document.key for document in documents])
             raise
-        if not any(fax.id in submission.entry.fax_ids for fax in waiting.faxes):
+        if not waiting.fax_ids:
             await self._documents.delete([document.key for document in documents])  # all repeats: nobody needs them
+        return waiting.fax_ids
 
     async def record(self, entry: SmtplogEntry) -> None:
         """Store the smtplog entry of a transaction that brought no fax."""
@@ -118,7 +140,7 @@ class Submissions:
 
     def _faxes(self, submission: Submission, documents: tuple[Document, ...]) -> list[Fax]:
         now = self._clock.now()
-        entry = submission.entry
+        origin = submission.origin
         return [
             Fax(
                 id=new_id(),
@@ -129,12 +151,12 @@ class Submissions:
                 created_at=now,
                 updated_at=now,
                 due_at=now,
-                via="smtp",
-                submission_id=entry.id,
-                sender=entry.sender,
-                subject=entry.subject,
-                message_id=entry.message_id,
-                repeat_key=_repeat_key(route, entry.sender, submission.repeat_of),
+                via=origin.via,
+                submission_id=origin.id,
+                sender=origin.sender,
+                subject=origin.subject,
+                message_id=origin.message_id,
+                repeat_key=_repeat_key(route, origin.sender, submission.repeat_of),
                 from_name=route.faxbox.caller_name or route.faxbox.name,
                 from_number=route.faxbox.number,
                 to_number=route.number,
@@ -183,38 +205,35 @@ class Submissions:
             for waiting in group:
                 new += _without_repeats(waiting, known)
             await faxes.add(connection, new)
-            await smtplog.add(connection, [waiting.entry for waiting in group])
-            mails = [waiting for waiting in group if waiting.operator_mail is not None]
-            await notices.add(
-                connection,
-                [
-                    notices.new(
-                        notices.OPERATOR_MAIL,
-                        self._operator,
-                        now,
-                        account_id=waiting.entry.account_id,
-                        message=waiting.operator_mail,
-                    )
-                    for waiting in mails
-                ],
-            )
+            await smtplog.add(connection, [waiting.entry for waiting in group if waiting.entry is not None])
+            for waiting in group:
+                if waiting.operator_mail is not None:
+                    mail = notices.new(notices.OPERATOR_MAIL, self._operator, now, message=waiting.operator_mail)
+                    await notices.add(connection, [mail])
 
 
 def _without_repeats(waiting: _Waiting, known: dict[str, str]) -> list[Fax]:
-    """The faxes of a mail that are new; fills in its entry. `known` learns them."""
+    """The faxes that are new; fills in the entry of their mail. `known` learns them."""
     new: list[Fax] = []
     for fax in waiting.faxes:
         first = known.get(fax.repeat_key or "")
         if first is None:
             new.append(fax)
-            waiting.entry.fax_ids.append(fax.id)
             known[fax.repeat_key or fax.id] = fax.id
-        for recipient in waiting.entry.recipients:
-            if recipient.destination == fax.destination and recipient.faxbox_id == fax.faxbox_id:
-                recipient.fax_id = first or fax.id
-        if first is not None:
-            waiting.entry.errors.append(f"repeat of fax {first} to {fax.destination}: no new fax")
+        if waiting.entry is not None:
+            _fill_in(waiting.entry, fax, first)
+    waiting.fax_ids = [fax.id for fax in new]
     return new
+
+
+def _fill_in(entry: SmtplogEntry, fax: Fax, first: str | None) -> None:
+    if first is None:
+        entry.fax_ids.append(fax.id)
+    else:
+        entry.errors.append(f"repeat of fax {first} to {fax.destination}: no new fax")
+    for recipient in entry.recipients:
+        if recipient.destination == fax.destination and recipient.faxbox_id == fax.faxbox_id:
+            recipient.fax_id = first or fax.id
 
 
 def _repeat_key(route: FaxRoute, sender: str, repeat_of: str) -> str | None:

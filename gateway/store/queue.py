@@ -85,8 +85,8 @@ async def _take_slots(connection: AsyncConnection, fax: Fax, max_calls: int) -> 
 async def _take(connection: AsyncConnection, kind: str, key: str, place: int, fax_id: str) -> bool:
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     row = {"kind": kind, "key": key, "place": place, "fax_id": fax_id}
-    done = await connection.execute(dialect.insert(_slot).values(row).on_conflict_do_nothing())
-    return done.rowcount == 1
+    done = await connection.execute(dialect.insert(_slot).values(row).on_conflict_do_nothing().returning(_slot.c.place))
+    return done.first() is not None
 
 
 async def release_slots(connection: AsyncConnection, fax_id: str) -> None:

@@ -33,9 +33,10 @@ async def find(connection: AsyncConnection, entry_id: str, account_id: str | Non
 
 
 async def page(
-    connection: AsyncConnection, account_id: str, *, before: str | None = None, limit: int = 50
+    connection: AsyncConnection, account_id: str | None, *, before: str | None = None, limit: int = 50
 ) -> list[SmtplogEntry]:
-    """Entries of the account, newest first; `before` is the id after which to go on."""
+    """Entries of the account, or (None) those that belong to none, newest first; `before` is the id after which to go
+    on."""
     query = select(_smtplog.c.entry).where(_smtplog.c.account_id == account_id)
     if before is not None:
         query = query.where(_smtplog.c.id < before)

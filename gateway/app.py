@@ -1,0 +1,313 @@
+"""The composition root: reads nothing, decides nothing, builds every part from the settings, runs and stops them.
+
+A gateway has roles: `smtp` takes mails, `api` answers programs, `worker` prepares, dials, receives and tells. One
+process has all three by default; several processes share one database.
+"""
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Collection
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import uvicorn
+from admin_api.app import api
+
+from gateway.administration import SCOPES
+from gateway.clock import Clock
+from gateway.desk import Desk
+from gateway.dispatcher import Dispatcher
+from gateway.errors import OurTrouble
+from gateway.inbound import Inbound
+from gateway.lines.loopback import LoopbackLine
+from gateway.mail import mailer_from_url
+from gateway.notices import Postman
+from gateway.outbound.attempt import Calling
+from gateway.outbound.prepare import Preparation
+from gateway.outbound.submit import Submissions
+from gateway.ports import Documents, Line
+from gateway.routing import Routing
+from gateway.sandbox import Sandbox
+from gateway.settings import BadSettingsError, Settings, host_and_port
+from gateway.storage import documents_from_url
+from gateway.store import accounts
+from gateway.store.engine import Store
+from gateway.store.wake import Wake
+from smtp.message import Message, Options, read
+from smtp.policy import Limits, Policy
+from smtp.server import Server
+from smtp.transaction import Gateway as SmtpGateway
+
+log = logging.getLogger(__name__)
+
+ROLES = ("smtp", "api", "worker")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """Where the running gateway is reached; ports as they are, also where 0 was asked for."""
+
+    smtp: str = ""
+    api: str = ""
+
+
+class App:
+    """A running gateway. `start`, then `drain` and `stop`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        roles: Collection[str] = ROLES,
+        clock: Clock | None = None,
+        lines: list[Line] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock or Clock()
+        self._roles = frozenset(roles)
+        self._lines = lines
+        self._stack = AsyncExitStack()
+        self._smtp: Server | None = None
+        self._http: uvicorn.Server | None = None
+        self._dispatcher: Dispatcher | None = None
+        self._postman: asyncio.Task[None] | None = None
+        self.addresses = Addresses()
+
+    async def start(self) -> None:
+        """Start every part, in the order in which they need each other. Raises OurTrouble, OSError,
+        BadSettingsError, and then what was started is stopped again."""
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+
+    async def _start(self) -> None:
+        settings = self.settings
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.store = await Store.open(settings.database)
+        self._stack.push_async_callback(self.store.close)
+        self.wake = Wake(settings.database)
+        await self.wake.start()
+        self._stack.push_async_callback(self.wake.stop)
+        await remember_admin_token(self.store, settings, self.clock)
+        try:
+            self.documents: Documents = documents_from_url(settings.documents)
+            self.lines = build_lines(settings) if self._lines is None else self._lines
+        except ValueError as error:
+            raise BadSettingsError(str(error)) from error
+        spool = settings.data_dir / "spool"
+        spool.mkdir(exist_ok=True, mode=0o700)
+        if self._roles & {"smtp", "worker"}:
+            self.sandbox = Sandbox()
+            await self.sandbox.start()
+            self._stack.push_async_callback(self.sandbox.stop)
+        if "worker" in self._roles:
+            await self._start_worker(spool)
+        if "api" in self._roles:
+            await self._start_api()
+        if "smtp" in self._roles:
+            await self._start_smtp(spool)
+
+    async def _start_worker(self, spool: Path) -> None:
+        settings = self.settings
+        lease = timedelta(seconds=settings.lease_seconds)
+        preparation = Preparation(
+            store=self.store,
+            documents=self.documents,
+            sandbox=self.sandbox,
+            wake=self.wake,
+            clock=self.clock,
+            spool=spool,
+            max_pages=settings.max_pages,
+        )
+        calling = Calling(
+            store=self.store, documents=self.documents, lines=self.lines, wake=self.wake, clock=self.clock
+        )
+        inbound = Inbound(
+            store=self.store,
+            documents=self.documents,
+            sandbox=self.sandbox,
+            wake=self.wake,
+            clock=self.clock,
+            spool=spool,
+        )
+        dispatcher = Dispatcher(
+            self.store, self.wake, self.clock, preparation, calling, lease=lease, preparing=os.cpu_count() or 1
+        )
+        postman = Postman(
+            self.store,
+            self.documents,
+            mailer_from_url(settings.mail, hostname=self._hostname),
+            self.wake,
+            self.clock,
+            mail_from=settings.mail_from or f"faxgate@{self._hostname}",
+            hostname=self._hostname,
+            lease=lease,
+        )
+        self._postman = asyncio.create_task(postman.run(), name="postman")
+        self._stack.push_async_callback(postman.close)
+        self._stack.push_async_callback(_cancelled, self._postman)
+        for line in self.lines:
+            await line.start(inbound, dispatcher.line_freed)
+            self._stack.push_async_callback(line.stop)
+            if problem := line.status().problem:
+                log.error("line %s is unavailable: %s", line.name, problem)
+        await dispatcher.start()
+        self._stack.push_async_callback(dispatcher.stop)
+        self._dispatcher = dispatcher
+
+    async def _start_smtp(self, spool: Path) -> None:
+        settings = self.settings
+        submissions = Submissions(self.store, self.documents, self.wake, self.clock, settings.operator)
+        await submissions.start()
+        self._stack.push_async_callback(submissions.stop)
+        policy = Policy(
+            hostname=self._hostname,
+            spool_directory=spool,
+            trusted_networks=settings.trusted,
+            limits=Limits(
+                size=settings.smtp_max_size,
+                recipients=settings.smtp_max_recipients,
+                connections=settings.smtp_max_connections,
+                connections_per_peer=settings.smtp_max_connections_per_peer,
+                idle_seconds=settings.smtp_idle_seconds,
+            ),
+        )
+        gateway = SmtpGateway(
+            routing=Routing(self.store, self.wake, self.clock),
+            submissions=submissions,
+            parse=self._parse,
+            parse_slowly=self._parse_slowly,
+        )
+        self._smtp = Server(policy, gateway)
+        await self._smtp.start(*host_and_port(settings.smtp_listen))
+        self._stack.push_async_callback(self._smtp.stop)
+        host, _ = host_and_port(settings.smtp_listen)
+        self.addresses = Addresses(smtp=f"{host}:{self._smtp.port}", api=self.addresses.api)
+        log.info("SMTP on %s", self.addresses.smtp)
+
+    async def _parse(self, content: bytes | Path, options: Options) -> Message:
+        return await self.sandbox.quick(read, content, options)
+
+    async def _parse_slowly(self, content: bytes | Path, options: Options) -> Message:
+        return await self.sandbox.run(read, content, options)
+
+    async def _start_api(self) -> None:
+        host, port = host_and_port(self.settings.api_listen)
+        listening = _listen(host, port)
+        config = uvicorn.Config(
+            api(self.store, self.documents, self.clock, lines=self.lines),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=10,
+        )
+        self._http = _Uvicorn(config)
+        task = asyncio.create_task(self._http.serve(sockets=[listening]), name="api")
+        self._stack.push_async_callback(self._stop_api, task)
+        self.addresses = Addresses(smtp=self.addresses.smtp, api=f"{host}:{listening.getsockname()[1]}")
+        log.info("API on http://%s", self.addresses.api)
+
+    async def _stop_api(self, task: "asyncio.Task[None]") -> None:
+        if self._http is not None:
+            self._http.should_exit = True
+        await task
+
+    @property
+    def _hostname(self) -> str:
+        return self.settings.smtp_hostname or socket.getfqdn()
+
+    async def drain(self) -> None:
+        """Take no more mails, claim no more faxes, and wait until the running calls have ended."""
+        if self._smtp is not None:
+            await self._smtp.stop()
+        if self._dispatcher is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self.settings.drain_seconds):
+                    await self._dispatcher.drain()
+
+    async def hang_up(self) -> None:
+        """End the running calls now."""
+        if self._dispatcher is not None:
+            await self._dispatcher.hang_up()
+
+    async def stop(self) -> None:
+        """Stop everything, in the opposite order; calls that still run are hung up."""
+        await self.hang_up()
+        await self._stack.aclose()
+
+
+async def open_desk(settings: Settings) -> Desk:
+    """The operator's desk on the database that the settings name. Raises OurTrouble, BadSettingsError."""
+    clock = Clock()
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        documents = documents_from_url(settings.documents)
+    except ValueError as error:
+        raise BadSettingsError(str(error)) from error
+    store = await Store.open(settings.database)
+    await remember_admin_token(store, settings, clock)
+    wake = Wake(settings.database)
+    await wake.start()
+    return Desk(store, wake, documents, clock)
+
+
+class _Uvicorn(uvicorn.Server):
+    """uvicorn as one part of a process: the signals are ours."""
+
+    def install_signal_handlers(self) -> None:
+        return
+
+
+def build_lines(settings: Settings) -> list[Line]:
+    """The lines that `FAXGATE_LINES` names. Raises ValueError."""
+    lines: list[Line] = []
+    for url in settings.lines:
+        scheme = urlsplit(url).scheme
+        if scheme != "loopback":
+            raise ValueError(f"FAXGATE_LINES: {scheme or url}: is unknown; take loopback://")
+        lines.append(LoopbackLine.from_url(url, settings.data_dir / "lines" / "loopback"))
+    return lines
+
+
+async def remember_admin_token(store: Store, settings: Settings, clock: Clock) -> str:
+    """The superuser's token: the operator's, or one made at the first start and kept in the data dir, readable by
+    its owner alone."""
+    given = settings.admin_token.get_secret_value()
+    kept = settings.data_dir / "admin_token"
+    if not given and kept.exists():
+        given = kept.read_text().strip()
+    if not given:
+        given = secrets.token_hex(32)
+        kept.touch(mode=0o600)
+        kept.write_text(given + "\n")
+    async with store.begin() as connection:
+        if await accounts.token(connection, given, clock.now()) is None:
+            await accounts.add_token(connection, given, None, SCOPES, clock.now())
+    return given
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises OurTrouble naming the address."""
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listening = socket.socket(family, kind, protocol)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(address)
+    except OSError as error:
+        listening.close()
+        raise OurTrouble(f"FAXGATE_API_LISTEN: cannot listen on {host}:{port}: {error.strerror}") from error
+    return listening
+
+
+async def _cancelled(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

@@ -1,0 +1,227 @@
+"""The command `faxgate`. Every command that lists or makes something prints JSON with `--json`, and whenever stdout is
+not a terminal; errors go to stderr, with exit status 1 (2 for a wrong command line)."""
+
+import argparse
+import asyncio
+import json
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from gateway import demo, doctor
+from gateway.administration import Administration
+from gateway.app import ROLES, App, open_desk
+from gateway.desk import Desk
+from gateway.errors import FaxgateError
+from gateway.settings import BadSettingsError, read
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        return int(asyncio.run(options.command(options)))
+    except (FaxgateError, BadSettingsError) as error:
+        detail = getattr(error, "detail", "")
+        print(f"faxgate: {error}{f' ({detail})' if detail else ''}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+Command = Callable[[argparse.Namespace], Awaitable[int]]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="faxgate", description="An email-to-fax and fax-to-email gateway.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    serve = _add(commands, "serve", _serve, "run the gateway")
+    serve.add_argument("--role", action="append", choices=ROLES, help="run this role only; may be repeated")
+    serve.add_argument("--verbose", action="store_true", help="log more")
+
+    account = commands.add_parser("account", help="accounts").add_subparsers(required=True, metavar="COMMAND")
+    add = _add(account, "add", _showing(_account_add), "make an account and a token for it")
+    add.add_argument("name")
+    add.add_argument("--domain", action="append", default=[], help="a mail domain of it; may be repeated")
+    add.add_argument("--country", default="US", help="in whose dialling habits its numbers are read (ISO 3166)")
+    add.add_argument("--timezone", default="UTC", help="IANA name, for example Europe/Paris")
+    add.add_argument("--max-calls", type=int, default=4, help="outgoing calls at a time")
+    _add(account, "list", _showing(_account_list), "list the accounts")
+
+    faxbox = commands.add_parser("faxbox", help="faxboxes").add_subparsers(required=True, metavar="COMMAND")
+    box = _add(faxbox, "add", _showing(_faxbox_add), "make a faxbox")
+    box.add_argument("account", metavar="ACCOUNT", help="the id (or the name, where it is unique) of its account")
+    box.add_argument("name")
+    box.add_argument("--number", action="append", default=[], help="a number that it answers; may be repeated")
+    box.add_argument("--allow", action="append", default=[], help="who may send: address, @domain or expression")
+    box.add_argument("--deliver-to", action="append", default=[], help="who gets the received faxes")
+    box.add_argument("--notify", action="append", default=[], help="who gets receipts beside the sender")
+    box.add_argument("--domain", default="", help="a mail domain of its own")
+    box.add_argument("--caller-id", default="", help="the calling number, where it is not its first one")
+    box.add_argument("--caller-name", default="", help="the name of the caller")
+    box.add_argument("--header", default="", help="the text of the header line")
+    box.add_argument("--station-id", default="", help="the T.30 identification, its number if not given")
+    box.add_argument("--timezone", default="", help="IANA name, that of the account if not given")
+    box.add_argument("--retries", type=int, default=3, help="calls after the first one that failed")
+    box.add_argument("--body-as-page", action="store_true", help="fax the text of a mail that has no document")
+    listing = _add(faxbox, "list", _showing(_faxbox_list), "list the faxboxes of an account")
+    listing.add_argument("account", metavar="ACCOUNT")
+
+    send = _add(commands, "send", _showing(_send), "send a fax")
+    send.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    send.add_argument("--to", required=True, help="the number, written as in a mail address")
+    send.add_argument("--faxbox", required=True, help="the id of the faxbox that sends")
+
+    _add(commands, "status", _showing(_status), "what is queued, under way and done")
+
+    doctoring = _add(commands, "doctor", _doctor, "find what is missing, and how to get it")
+    doctoring.add_argument("--missing-packages", action="store_true", help="only name the system packages to install")
+
+    _add(commands, "demo", _demo, "mail a PDF, fax it, receive it as mail: the whole way on this machine")
+    return parser
+
+
+def _add(commands: Any, name: str, command: Command, help_text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=help_text, description=help_text)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(command=command)
+    return parser
+
+
+# Commands that make or list something
+
+
+def _showing(make: Callable[[Desk, argparse.Namespace], Awaitable[Any]]) -> Command:
+    """A command that prints what `make` returns."""
+
+    async def command(options: argparse.Namespace) -> int:
+        async with _desk() as desk:
+            _show(await make(desk, options), as_json=options.json)
+        return 0
+
+    return command
+
+
+@asynccontextmanager
+async def _desk() -> AsyncIterator[Desk]:
+    desk = await open_desk(read())
+    try:
+        yield desk
+    finally:
+        await desk.close()
+
+
+def _show(made: Any, *, as_json: bool) -> None:
+    if as_json or not sys.stdout.isatty():
+        print(json.dumps(made, indent=2, default=str))
+        return
+    for one in made if isinstance(made, list) else [made]:
+        print("\n".join(f"{name:16} {value}" for name, value in one.items()), end="\n\n")
+
+
+async def _account_add(desk: Desk, options: argparse.Namespace) -> Any:
+    account, token = await Administration(desk.store, desk.wake, desk.clock).add_account(
+        options.name,
+        domains=options.domain,
+        country=options.country,
+        timezone=options.timezone,
+        max_calls=options.max_calls,
+    )
+    return {**asdict(account), "auth_token": token}
+
+
+async def _account_list(desk: Desk, _: argparse.Namespace) -> Any:
+    return [asdict(account) for account in await desk.accounts()]
+
+
+async def _faxbox_add(desk: Desk, options: argparse.Namespace) -> Any:
+    box = await Administration(desk.store, desk.wake, desk.clock).add_faxbox(
+        await desk.account_id(options.account),
+        options.name,
+        numbers=options.number,
+        permits=options.allow,
+        inbound_email=options.deliver_to,
+        outbound_email=options.notify,
+        address_domain=options.domain,
+        caller_id=options.caller_id,
+        caller_name=options.caller_name,
+        fax_header=options.header,
+        fax_identity=options.station_id,
+        timezone=options.timezone,
+        retries=options.retries,
+        body_as_page=options.body_as_page,
+    )
+    return asdict(box)
+
+
+async def _faxbox_list(desk: Desk, options: argparse.Namespace) -> Any:
+    return [asdict(box) for box in await desk.faxboxes(await desk.account_id(options.account))]
+
+
+async def _send(desk: Desk, options: argparse.Namespace) -> Any:
+    return await desk.send(options.faxbox, options.to, options.files)
+
+
+async def _status(desk: Desk, _: argparse.Namespace) -> Any:
+    return await desk.status()
+
+
+# Commands that run
+
+
+async def _serve(options: argparse.Namespace) -> int:
+    """Run until SIGTERM or SIGINT, which drains; a second one hangs up."""
+    logging.basicConfig(
+        level=logging.DEBUG if options.verbose else logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    for library in ("aiosqlite", "mail.log", "alembic", "uvicorn.error", "PIL"):
+        logging.getLogger(library).setLevel(logging.WARNING)
+    app = App(read(), roles=options.role or ROLES)
+    asked = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, asked.set)
+    await app.start()
+    logging.getLogger("gateway").info("ready")
+    try:
+        await asked.wait()
+        asked.clear()
+        logging.info("stopping: waiting for the running calls; a second signal hangs up")
+        draining, impatience = asyncio.create_task(app.drain()), asyncio.create_task(asked.wait())
+        await asyncio.wait([draining, impatience], return_when=asyncio.FIRST_COMPLETED)
+        if not draining.done():
+            logging.info("stopping: hanging up")
+            await app.hang_up()
+        await draining
+        impatience.cancel()
+    finally:
+        await app.stop()
+    logging.info("stopped")
+    return 0
+
+
+async def _doctor(options: argparse.Namespace) -> int:
+    if options.missing_packages:
+        print(" ".join(doctor.missing_packages()))
+        return 0
+    findings = await doctor.examine(read())
+    if options.json or not sys.stdout.isatty():
+        print(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        for finding in findings:
+            print(f"{'ok     ' if finding.ok else 'MISSING'}  {finding.name}: {finding.text}")
+    return 0 if all(finding.ok for finding in findings) else 1
+
+
+async def _demo(_: argparse.Namespace) -> int:
+    return await demo.run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""The operator's desk: what the command line does on the database of a gateway, running or not.
+
+A running gateway is woken and sees it at once.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func, select
+
+from gateway.accounts import Account, Faxbox
+from gateway.clock import Clock
+from gateway.documents.kinds import TAKEN, sniff
+from gateway.errors import BadField, DocumentRefused, NotFound
+from gateway.ids import new_id
+from gateway.numbers import to_e164
+from gateway.outbound.submit import MailedDocument, Origin, Submission, Submissions
+from gateway.ports import Documents
+from gateway.routing import FaxRoute
+from gateway.store import accounts, tables
+from gateway.store.engine import Store
+from gateway.store.wake import Wake
+
+
+class Desk:
+    def __init__(self, store: Store, wake: Wake, documents: Documents, clock: Clock) -> None:
+        self.store = store
+        self.wake = wake
+        self.clock = clock
+        self._documents = documents
+
+    async def close(self) -> None:
+        await self.wake.stop()
+        await self.store.close()
+
+    async def accounts(self) -> list[Account]:
+        async with self.store.read() as connection:
+            return [await accounts.account(connection, one) for one in await accounts.account_ids(connection)]
+
+    async def account_id(self, name: str) -> str:
+        """The account of this id, or of this name if only one has it. Raises NotFound, BadField."""
+        async with self.store.read() as connection:
+            if name in await accounts.account_ids(connection):
+                return name
+            named = await accounts.accounts_by_name(connection, name)
+        if not named:
+            raise NotFound(f"There is no account {name}.")
+        if len(named) > 1:
+            raise BadField("account", f"{len(named)} accounts are called {name}: give the id.")
+        return named[0]
+
+    async def faxboxes(self, account_id: str) -> list[Faxbox]:
+        async with self.store.read() as connection:
+            return await accounts.faxboxes(connection, account_id)
+
+    async def send(self, faxbox_id: str, number: str, files: Sequence[Path]) -> dict[str, Any]:
+        """Queue the files as one fax; returns its id, number and status."""
+        async with self.store.read() as connection:
+            box = await accounts.faxbox(connection, faxbox_id)
+            account = await accounts.account(connection, box.account_id)
+        route = FaxRoute(account=account, faxbox=box, number=number, destination=to_e164(number, account.country))
+        submissions = Submissions(self.store, self._documents, self.wake, self.clock, operator="")
+        await submissions.start()
+        try:
+            [fax_id] = await submissions.submit(
+                Submission(
+                    origin=Origin(id=new_id(), via="cli"),
+                    routes=(route,),
+                    documents=tuple(_document(file) for file in files),
+                )
+            )
+        finally:
+            await submissions.stop()
+        return {"id": fax_id, "to": route.destination, "status": "attaching_files"}
+
+    async def status(self) -> dict[str, Any]:
+        """How many faxes are in which state, how many notices, by direction."""
+        fax, notice = tables.fax, tables.notice
+        async with self.store.read() as connection:
+            faxes = await connection.execute(
+                select(fax.c.direction, fax.c.status, func.count()).group_by(fax.c.direction, fax.c.status)
+            )
+            states = await connection.execute(select(notice.c.state, func.count()).group_by(notice.c.state))
+            counted: dict[str, Any] = {"outbound": {}, "inbound": {}, "notices": dict(states.tuples().all())}
+            for direction, status, count in faxes.tuples():
+                counted[direction][status] = count
+        return counted
+
+
+def _document(file: Path) -> MailedDocument:
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise DocumentRefused(f"{file} cannot be read: {error.strerror}") from error
+    kind = sniff(content[:4096], file.name)
+    if kind not in TAKEN:
+        raise DocumentRefused(f"{file.name} cannot be faxed; taken are {', '.join(TAKEN)}.")
+    return MailedDocument(name=file.name, content_type=str(kind), content=content)

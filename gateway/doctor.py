@@ -1,0 +1,156 @@
+"""`faxgate doctor`: what the gateway needs, whether it is there, and how to get it."""
+
+import ctypes
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.app import build_lines
+from gateway.errors import FaxgateError
+from gateway.settings import Settings, host_and_port
+from gateway.store.engine import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    name: str
+    ok: bool
+    text: str
+    """What was found; where it is not ok, what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """A system library that no Python package carries."""
+
+    soname: str
+    package: str
+    """Debian's and Ubuntu's name of its package."""
+    later_package: str
+    """The same since their change to 64-bit time (Debian 13, Ubuntu 24.04)."""
+    needed_for: str
+
+
+LIBRARIES = (
+    Library("libspandsp.so.2", "libspandsp2", "libspandsp2t64", "the embedded line loopback://"),
+    Library("libpango-1.0.so.0", "libpango-1.0-0", "libpango-1.0-0", "faxing plain text"),
+    Library("libpangoft2-1.0.so.0", "libpangoft2-1.0-0", "libpangoft2-1.0-0", "faxing plain text"),
+    Library("libharfbuzz-subset.so.0", "libharfbuzz-subset0", "libharfbuzz-subset0", "faxing plain text"),
+)
+
+FONTS = ("/usr/share/fonts", "/usr/local/share/fonts", "/System/Library/Fonts", str(Path.home() / ".fonts"))
+FONT_PACKAGE = "fonts-dejavu-core"
+
+
+def missing_packages() -> list[str]:
+    """The system packages to install, as Debian or Ubuntu call them."""
+    later = _has_later_names()
+    missing = [
+        library.later_package if later else library.package for library in LIBRARIES if not _loads(library.soname)
+    ]
+    if not _has_fonts():
+        missing.append(FONT_PACKAGE)
+    return missing
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Look at everything."""
+    return [
+        Finding("python", sys.version_info >= (3, 11), f"{platform.python_version()}; 3.11 or newer is needed"),
+        *_libraries(),
+        _data_dir(settings),
+        await _database(settings),
+        *_lines(settings),
+        _mail(settings),
+        *_trust(settings),
+    ]
+
+
+def _libraries() -> Iterator[Finding]:
+    later = _has_later_names()
+    for library in LIBRARIES:
+        if _loads(library.soname):
+            yield Finding(library.soname, ok=True, text=f"found, for {library.needed_for}")
+        else:
+            package = library.later_package if later else library.package
+            yield Finding(library.soname, ok=False, text=f"for {library.needed_for}: apt-get install {package}")
+    yield Finding("fonts", _has_fonts(), f"for faxing plain text; Debian's package is {FONT_PACKAGE}")
+
+
+def _loads(soname: str) -> bool:
+    try:
+        ctypes.CDLL(soname)
+    except OSError:
+        return False
+    return True
+
+
+def _has_fonts() -> bool:
+    return any(next(Path(folder).rglob("*.[to]tf"), None) for folder in FONTS if Path(folder).is_dir())
+
+
+def _has_later_names() -> bool:
+    try:
+        system = platform.freedesktop_os_release()
+    except OSError:
+        return False
+    version = tuple(int(part) for part in system.get("VERSION_ID", "0").split(".") if part.isdigit())
+    return version >= {"debian": (13,), "ubuntu": (24, 4)}.get(system.get("ID", ""), (10**6,))
+
+
+def _data_dir(settings: Settings) -> Finding:
+    folder = settings.data_dir.absolute()
+    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    if not os.access(existing, os.W_OK | os.X_OK):
+        return Finding("data dir", ok=False, text=f"{existing} cannot be written by this user (FAXGATE_DATA_DIR)")
+    return Finding("data dir", ok=True, text=str(folder))
+
+
+async def _database(settings: Settings) -> Finding:
+    try:
+        store = await Store.open(settings.database)
+    except FaxgateError as error:
+        return Finding("database", ok=False, text=f"FAXGATE_DATABASE_URL: {error}")
+    await store.close()
+    return Finding("database", ok=True, text="SQLite, for one host" if store.sqlite else "PostgreSQL")
+
+
+def _lines(settings: Settings) -> Iterator[Finding]:
+    try:
+        lines = build_lines(settings)
+    except ValueError as error:
+        yield Finding("lines", ok=False, text=str(error))
+        return
+    for line in lines:
+        status = line.status()
+        yield Finding(
+            f"line {line.name}", status.available, status.problem or f"{status.free} calls at a time can be made"
+        )
+
+
+def _mail(settings: Settings) -> Finding:
+    if settings.mail.startswith("maildir:"):
+        return Finding(
+            "mail", ok=True, text=f"{settings.mail}: nobody is mailed; set FAXGATE_MAIL_URL=smtp://... for a relay"
+        )
+    return Finding("mail", ok=True, text="a relay is set; it is asked when the first mail leaves")
+
+
+def _trust(settings: Settings) -> Iterator[Finding]:
+    host, _ = host_and_port(settings.smtp_listen)
+    for network in settings.trusted:
+        if network.num_addresses > 2**24:
+            yield Finding(
+                "trusted networks",
+                ok=False,
+                text=f"{network} lets nearly everybody send in anybody's name: name your own relays only",
+            )
+    if not settings.trusted:
+        yield Finding(
+            "trusted networks",
+            ok=False,
+            text=f"none, and SMTP listens on {host}: mails are refused until FAXGATE_TRUSTED_NETWORKS names a relay",
+        )

@@ -1,0 +1,84 @@
+"""The schema, and waking across processes."""
+
+import asyncio
+import socket
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection
+
+from gateway.errors import OurTrouble
+from gateway.store.engine import Store
+from gateway.store.tables import metadata
+from gateway.store.wake import DIAL, PREPARE, Wake
+
+
+async def test_the_migrations_build_the_schema(store: Store) -> None:
+    def differences(connection: Connection) -> list[object]:
+        return list(compare_metadata(MigrationContext.configure(connection), metadata))
+
+    async with store.read() as connection:
+        assert await connection.run_sync(differences) == []
+
+
+async def test_opening_again_changes_nothing(store: Store, database_url: str) -> None:
+    again = await Store.open(database_url)
+    await again.close()
+
+
+async def test_two_processes_may_open_a_new_database_at_once(database_url: str) -> None:
+    stores = await asyncio.gather(*(Store.open(database_url) for _ in range(3)))
+    for store in stores:
+        await store.close()
+
+
+@pytest.mark.parametrize("url", ["mysql://localhost/x", "sqlite://", "nonsense"])
+async def test_a_database_that_cannot_be_used_is_named(url: str) -> None:
+    with pytest.raises(OurTrouble, match="FAXGATE_DATABASE_URL"):
+        await Store.open(url)
+
+
+async def test_a_database_that_is_not_there_is_our_trouble() -> None:
+    with pytest.raises(OurTrouble, match="cannot be opened"):
+        await Store.open("postgresql://nobody@127.0.0.1:1/none")
+
+
+async def test_a_commit_is_durable_before_it_returns(store: Store) -> None:
+    if not store.sqlite:
+        pytest.skip("synchronous_commit is PostgreSQL's default")
+    async with store.read() as connection:
+        assert (await connection.exec_driver_sql("PRAGMA synchronous")).scalar() == 2
+        assert (await connection.exec_driver_sql("PRAGMA journal_mode")).scalar() == "wal"
+
+
+async def test_another_process_is_woken(wake: Wake, database_url: str) -> None:
+    other = Wake(database_url)
+    heard, other_topic = other.event(DIAL), other.event(PREPARE)
+    await other.start()
+    heard.clear()
+    other_topic.clear()
+    mine = wake.event(DIAL)
+    mine.clear()
+    await wake.notify(DIAL)
+    assert mine.is_set()
+    async with asyncio.timeout(5):
+        await heard.wait()
+    assert not other_topic.is_set()
+    await other.stop()
+    await wake.notify(DIAL)  # to nobody else, and without complaint
+
+
+async def test_the_socket_of_a_dead_process_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / ("long/" * 30)  # longer than a socket's path may be
+    wake = Wake(f"sqlite:///{folder}/faxgate.db")
+    await wake.start()
+    monkeypatch.chdir(folder / "wake")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as dead:
+        dead.bind("dead.sock")
+    assert Path("dead.sock").is_socket()
+    await wake.notify(DIAL)
+    assert not Path("dead.sock").exists()
+    await wake.stop()
+    assert list(Path().iterdir()) == []
