@@ -46,7 +46,7 @@ class Limits:
     """What one job may take."""
 
     memory: int = 1 << 30
-    """Bytes of address space, the preloaded libraries (about 250 MiB) included. Not lower: at 256 MiB pdfium leaves
+    """Bytes of address space, the preloaded libraries (about 150 MiB) included. Not lower: at 256 MiB pdfium leaves
     large images out and reports success."""
     cpu: float = 60.0
     """Seconds."""

@@ -9,6 +9,7 @@
       render      PDF -> pages in grey -> black and white -> the fax image
         bilevel     grey -> black and white
         tiff        the file format of the fax image
+      native      a TIFF that is a fax image already -> the fax image
       check       is the fax image one that a line can send, whole?
     received    the TIFF that a line received -> PDF
     refusals    how a document is refused, in words

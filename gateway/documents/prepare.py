@@ -5,6 +5,8 @@ from pathlib import Path
 
 from gateway.documents import refusals
 from gateway.documents.check import check
+from gateway.documents.kinds import Kind
+from gateway.documents.native import take_over
 from gateway.documents.normalise import Source, normalise
 from gateway.documents.paper import A4, Paper
 from gateway.documents.render import render
@@ -18,8 +20,16 @@ def prepare(sources: Sequence[Source], pdf_out: Path, image_out: Path, max_pages
     """
     name = sources[0][2] if len(sources) == 1 else ""
     normalised = normalise(sources, pdf_out, max_pages, paper)
-    rendered = render(pdf_out, image_out, name)
-    if normalised.repaired and rendered.blank == rendered.pages:
-        raise refusals.broken(name, "all pages are blank after the repair")
+    if not _taken_over(sources, image_out, max_pages):
+        rendered = render(pdf_out, image_out, name)
+        if normalised.repaired and rendered.blank == rendered.pages:
+            raise refusals.broken(name, "all pages are blank after the repair")
     check(image_out, normalised.pages)
-    return rendered.pages
+    return normalised.pages
+
+
+def _taken_over(sources: Sequence[Source], image_out: Path, max_pages: int) -> bool:
+    if len(sources) > 1 or sources[0][1] != Kind.TIFF:
+        return False
+    path, _, name = sources[0]
+    return take_over(path, image_out, name, max_pages) is not None

@@ -1,0 +1,140 @@
+"""Images of every sort end upright, opaque and whole on a page of the normalised PDF, and so on the fax."""
+
+from pathlib import Path
+
+import numpy as np
+import pikepdf
+import pytest
+from PIL import Image
+
+from gateway.documents.kinds import Kind, sniff
+from gateway.documents.normalise import laid_out
+from gateway.documents.paper import A4, LETTER
+from gateway.documents.prepare import prepare
+from tests.documents import papers
+from tests.documents.papers import arrow, image_bytes
+
+UPRIGHT = arrow()
+ORIENTATION = 0x0112
+
+
+def turned_by_exif(form: str) -> bytes:
+    """Stored on its left side, with the word that it is."""
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    return image_bytes(UPRIGHT.transpose(Image.Transpose.ROTATE_90), form, exif=exif)
+
+
+def transparent(mode: str) -> bytes:
+    """Black under what is transparent."""
+    image = Image.new("RGBA", UPRIGHT.size, (0, 0, 0, 0))
+    image.paste((0, 0, 0, 255), (0, 0, 150, 200))
+    return image_bytes(image.convert(mode), "PNG")
+
+
+def palette_with_transparency() -> bytes:
+    image = Image.new("P", UPRIGHT.size, 1)
+    image.putpalette([0, 0, 0, 10, 10, 10])
+    image.paste(0, (0, 0, 150, 200))
+    return image_bytes(image, "GIF", transparency=1)
+
+
+def sixteen_bits(form: str) -> bytes:
+    levels = np.asarray(UPRIGHT.convert("L")).astype(np.uint16) * 257
+    return image_bytes(Image.fromarray(levels), form)
+
+
+def animated() -> bytes:
+    others = [Image.new("P", UPRIGHT.size, 0) for _ in range(3)]
+    return image_bytes(UPRIGHT.convert("P"), "GIF", save_all=True, append_images=others)
+
+
+def with_thumbnail() -> bytes:
+    thumbnail = UPRIGHT.resize((60, 80))
+    thumbnail.encoderinfo = {"tiffinfo": {254: 1}}
+    return image_bytes(UPRIGHT, "TIFF", save_all=True, append_images=[thumbnail])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(image_bytes(UPRIGHT, "JPEG"), id="JPEG"),
+        pytest.param(turned_by_exif("JPEG"), id="JPEG turned"),
+        pytest.param(turned_by_exif("PNG"), id="PNG turned"),
+        pytest.param(turned_by_exif("TIFF"), id="TIFF turned"),
+        pytest.param(image_bytes(arrow("CMYK"), "JPEG"), id="JPEG CMYK"),
+        pytest.param(image_bytes(arrow("CMYK"), "TIFF"), id="TIFF CMYK"),
+        pytest.param(image_bytes(arrow("L"), "JPEG", progressive=True), id="JPEG progressive"),
+        pytest.param(transparent("RGBA"), id="PNG RGBA"),
+        pytest.param(transparent("LA"), id="PNG LA"),
+        pytest.param(palette_with_transparency(), id="GIF transparent"),
+        pytest.param(animated(), id="GIF animated"),
+        pytest.param(image_bytes(arrow("P"), "PNG"), id="PNG palette"),
+        pytest.param(image_bytes(arrow("1"), "PNG"), id="PNG bilevel"),
+        pytest.param(sixteen_bits("PNG"), id="PNG 16 bit"),
+        pytest.param(sixteen_bits("TIFF"), id="TIFF 16 bit"),
+        pytest.param(with_thumbnail(), id="TIFF with thumbnail"),
+        pytest.param(image_bytes(arrow("1"), "TIFF", compression="group4"), id="TIFF G4"),
+        pytest.param(image_bytes(arrow("1"), "TIFF", compression="group3"), id="TIFF G3"),
+        pytest.param(image_bytes(UPRIGHT, "TIFF", compression="jpeg"), id="TIFF JPEG"),
+        pytest.param(image_bytes(UPRIGHT, "TIFF", compression="tiff_lzw"), id="TIFF LZW"),
+        pytest.param(image_bytes(arrow(size=(6000, 8000)), "PNG"), id="PNG large"),
+        pytest.param(image_bytes(arrow(size=(6000, 8000)), "JPEG"), id="JPEG large"),
+    ],
+)
+def test_the_block_is_where_it_belongs(tmp_path: Path, data: bytes) -> None:
+    source = papers.file(tmp_path / "in", data)
+    image = tmp_path / "fax.tif"
+    assert prepare([(source, sniff(data), "in")], tmp_path / "fax.pdf", image, 10) == 1
+    (page,) = papers.pages_of(image)
+    left, top, right, bottom = papers.inked(page)
+    width, height = (right - left + 1) / 204, (bottom - top + 1) / 196
+    assert width / height == pytest.approx(600 / 800, rel=0.02)
+    assert right < 0.4 * 1728
+    assert bottom < 0.4 * page.shape[0]
+    assert page[top : bottom + 1, left : right + 1].mean() > 0.97
+
+
+def test_every_page_of_a_tiff(tmp_path: Path) -> None:
+    pages = [arrow(size=size) for size in ((600, 800), (800, 600), (300, 300))]
+    source = papers.file(tmp_path / "in", image_bytes(pages[0], "TIFF", save_all=True, append_images=pages[1:]))
+    assert prepare([(source, Kind.TIFF, "in")], tmp_path / "fax.pdf", tmp_path / "fax.tif", 10) == 3
+
+
+@pytest.mark.parametrize(("dpi", "height"), [((204, 98), 2), ((204, 196), 204 / 196), ((300, 300), 1), ((0, 0), 1)])
+def test_pixels_need_not_be_square(tmp_path: Path, dpi: tuple[int, int], height: float) -> None:
+    image = arrow("1", size=(1000, 600))
+    source = papers.file(tmp_path / "in", image_bytes(image, "TIFF", compression="group4", dpi=dpi))
+    prepare([(source, Kind.TIFF, "in")], tmp_path / "fax.pdf", tmp_path / "fax.tif", 10)
+    with pikepdf.open(tmp_path / "fax.pdf") as pdf:
+        across, _, _, down = _placed(pdf.pages[0])
+        assert down / across == pytest.approx(600 * (2.0816 if height == 2 else height) / 1000, rel=0.001)
+
+
+def _placed(page: pikepdf.Page) -> list[float]:
+    """The scales of the matrix under which the image is drawn."""
+    for instruction in pikepdf.parse_content_stream(page):
+        if isinstance(instruction, pikepdf.ContentStreamInstruction) and str(instruction.operator) == "cm":
+            return [float(value) for value in list(instruction.operands)[:4]]
+    raise AssertionError("no image is drawn")
+
+
+@pytest.mark.parametrize("paper", [A4, LETTER])
+@pytest.mark.parametrize("size", [(1700, 2200), (2200, 1700), (10000, 100), (100, 10000), (10, 10), (3000, 3000)])
+def test_images_fit_on_the_paper(paper: object, size: tuple[int, int]) -> None:
+    assert paper in (A4, LETTER)
+    sheet = A4 if paper is A4 else LETTER
+    page_width, page_height, width, height = laid_out(*size, sheet)
+    assert sorted((page_width, page_height)) == [sheet.width, sheet.height]
+    assert width <= page_width + 1e-6
+    assert height <= page_height + 1e-6
+    assert width / height == pytest.approx(size[0] / size[1])
+    assert width <= size[0]
+
+
+def test_a_bilevel_scan_keeps_its_pixels_in_the_pdf(tmp_path: Path) -> None:
+    scan = Image.fromarray(~papers.text_page(2000)).resize((2480, 3508))
+    source = papers.file(tmp_path / "in", image_bytes(scan, "TIFF", compression="group4", dpi=(300, 300)))
+    prepare([(source, Kind.TIFF, "in")], tmp_path / "fax.pdf", tmp_path / "fax.tif", 10)
+    with pikepdf.open(tmp_path / "fax.pdf") as pdf:
+        assert np.array_equal(papers.image_on(pdf.pages[0]), ~np.asarray(scan))
