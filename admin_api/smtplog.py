@@ -1,0 +1,57 @@
+"""What became of each mail: the smtplog of an account, and the superuser's, of mails that belong to no account."""
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from admin_api import paging
+from admin_api.auth import account_of, require_superuser
+from admin_api.envelope import revision_of, success
+from admin_api.ids import is_id
+from admin_api.representation import smtplog_detail, smtplog_summary
+from gateway.errors import NotFound
+from gateway.store import smtplog
+from gateway.store.engine import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Smtplog:
+    store: Store
+
+    async def get_list(self, request: Request) -> Response:
+        """GET /accounts/{account_id}/faxes/smtplog"""
+        return await self._list(request, account_of(request))
+
+    async def get(self, request: Request) -> Response:
+        """GET /accounts/{account_id}/faxes/smtplog/{entry_id}"""
+        return await self._item(request, account_of(request))
+
+    async def get_unowned_list(self, request: Request) -> Response:
+        """GET /smtplog"""
+        require_superuser(request)
+        return await self._list(request, None)
+
+    async def get_any(self, request: Request) -> Response:
+        """GET /smtplog/{entry_id}"""
+        require_superuser(request)
+        return await self._item(request, None)
+
+    async def _list(self, request: Request, account_id: str | None) -> Response:
+        wanted = paging.wanted(request.query_params)
+        async with self.store.read() as connection:
+            found = await smtplog.page(connection, account_id, before=wanted.before, limit=wanted.limit)
+        page = paging.page(wanted, found)
+        # Entries never change: which they are says all.
+        revision = revision_of([(entry.id, 1) for entry in page.items])
+        return success(
+            request, [smtplog_summary(entry) for entry in page.items], revision=revision, paging=page.envelope
+        )
+
+    async def _item(self, request: Request, account_id: str | None) -> Response:
+        entry_id = request.path_params["entry_id"]
+        if not is_id(entry_id):
+            raise NotFound("There is no such smtplog entry.")
+        async with self.store.read() as connection:
+            entry = await smtplog.find(connection, entry_id, account_id)
+        return success(request, smtplog_detail(entry))
