@@ -286,16 +286,18 @@ class LoopbackLine:
             await telling
         await self._deliver(files)
 
-    def _in_background(self, work: Coroutine[None, None, None]) -> None:
+    def _in_background(self, work: Coroutine[None, None, None]) -> "asyncio.Task[None]":
         task = asyncio.create_task(work)
         self._deliveries.add(task)
         task.add_done_callback(self._deliveries.discard)
+        return task
 
     async def _sweep_for_ever(self) -> None:
         while True:
             for files in await asyncio.to_thread(known_calls, self._directory):
                 if files.call_id not in self._running:
-                    await self._deliver(files)
+                    # Shielded: a stop between "stored" and our note of it would have the fax told twice.
+                    await asyncio.shield(self._in_background(self._deliver(files)))
             await asyncio.sleep(self._sweep_seconds)
 
     async def _deliver(self, files: CallFiles) -> None:
