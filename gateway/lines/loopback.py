@@ -174,11 +174,11 @@ class LoopbackLine:
             )
         try:
             lock = await asyncio.to_thread(files.begin, identity)
-        except FileExistsError:
-            record = files.record()
-            if record is None:
-                raise
-            return record.outgoing  # this call has been made: a call id is dialled once
+        except OSError as error:
+            if files.call.exists():
+                return await self._made_before(order)
+            log.exception("cannot begin call %s", order.call_id)
+            return _failed(order, "NORMAL_TEMPORARY_FAILURE", f"cannot begin the call: {error}")
         try:
             errors = await self._run(plan, lock, progress, identity)
         except OSError as error:
@@ -191,6 +191,13 @@ class LoopbackLine:
             return record.outgoing
         log.error("the process of call %s died: %s", order.call_id, errors)
         return _failed(order, "NORMAL_TEMPORARY_FAILURE", "the process of the call died")
+
+    async def _made_before(self, order: CallOrder) -> CallResult:
+        """A call id is dialled once: asked again, it gives the same result."""
+        known = await self.settle(order.call_id)
+        if known.state is CallState.LIVE:
+            raise RuntimeError(f"call {order.call_id} is being made by another process")
+        return known.result or _failed(order, "NORMAL_TEMPORARY_FAILURE", "the process of the call died")
 
     async def _run(self, plan: Plan, lock: int, progress: Callable[[Progress], None], identity: Identity | None) -> str:
         """Have the call made in its process; returns what that wrote to stderr. The lock goes with the process."""

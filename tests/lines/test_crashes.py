@@ -109,6 +109,8 @@ async def test_another_gateways_live_call_is_left_alone(open_line: OpenLine, man
     async with open_line(sweep_seconds=0.05) as bench:
         await asyncio.sleep(0.3)
         assert (await bench.line.settle(call_id)).state == CallState.LIVE
+        with pytest.raises(RuntimeError, match="another process"):
+            await bench.send(BOX_NUMBER, many_pages, MANY, call_id=call_id)
         assert bench.incoming.calls == []
         other.kill()
         await other.wait()
@@ -145,3 +147,15 @@ async def test_a_call_that_was_never_begun(open_line: OpenLine) -> None:
     async with open_line(LoopbackOptions()) as bench:
         assert (await bench.line.settle(new_id())).state == CallState.UNANSWERED
         await bench.line.forget(new_id())
+
+
+async def test_where_nothing_can_be_written_nothing_is_dialled(
+    open_line: OpenLine, two_pages: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "spool").mkdir()
+    (tmp_path / "spool" / "calls").write_text("a file where the directory should be")
+    async with open_line() as bench:
+        result = await bench.send(BOX_NUMBER, two_pages, 2)
+        assert (result.answered, result.hangup_cause) == (False, "NORMAL_TEMPORARY_FAILURE")
+        assert "cannot begin call" in caplog.text
+        assert bench.heard == []

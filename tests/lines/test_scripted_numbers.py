@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.lines.options import LoopbackOptions
 from tests.lines.bench import BOX_NUMBER, OpenLine, draw_fax
 
 
@@ -142,3 +143,12 @@ async def test_an_impossible_order_is_not_dialled(open_line: OpenLine, two_pages
             assert not result.answered
             assert result.hangup_cause == "FACILITY_REJECTED"
             assert bench.heard == []
+
+
+async def test_the_lines_own_options_hold_for_every_call(open_line: OpenLine, two_pages: Path) -> None:
+    async with open_line(LoopbackOptions(modems=("v27ter",), ecm=False)) as bench:
+        result = await bench.send("+12025550190", two_pages, 2)
+        assert (result.success, result.rate, result.ecm) == (True, 4800, False)
+    async with open_line(LoopbackOptions(snr=30.0)) as bench:
+        result = await bench.send("+12025550190", two_pages, 2)
+        assert (result.success, result.rate) == (True, 9600), "V.17 is left out where there is noise"
