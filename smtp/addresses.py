@@ -113,11 +113,13 @@ def _parameters(text: str) -> dict[str, str | None]:
 def check_sender(written: str) -> str:
     """The sender's address in its normal form. Raises BadAddress where no mail could be answered to it.
 
-    No DNS is asked, and internal names (`root@localhost`) are addresses too.
+    No DNS is asked, and internal names (`root@localhost`, `scanner@office.local`) are addresses too: email-validator
+    refuses those whatever it is told, unless they are not at the end.
     """
+    end = "" if written.endswith("]") else ".example"
     try:
         checked = validate_email(
-            written,
+            written + end,
             allow_smtputf8=True,
             allow_quoted_local=True,
             allow_domain_literal=True,
@@ -126,4 +128,4 @@ def check_sender(written: str) -> str:
         )
     except EmailNotValidError as error:
         raise BadAddress("The sender address is malformed.", detail=str(error)) from error
-    return checked.normalized
+    return checked.normalized.removesuffix(end)

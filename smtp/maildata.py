@@ -12,10 +12,14 @@ import shutil
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+
 from smtp import replies
 from smtp.policy import Limits
 
 END = b"\r\n.\r\n"
+CR, LF = END[:2]
+SLICE = 1 << 16
 LOOK_ALIKES = (b"\n.\n", b"\r.\r", b"\n.\r\n")
 """Ends to a careless server. A client that stops here waits for a reply; another smuggles commands behind it."""
 
@@ -46,9 +50,10 @@ class MailData:
 
     def feed(self, chunk: bytes) -> bytes | None:
         """Take the next octets. Returns None until the mail is complete, then the octets behind its end."""
-        looked_at = len(self._piece)
+        unseen = max(0, len(self._piece) - len(END) + 1)
         self._piece += chunk
-        end = self._piece.find(END, max(0, looked_at - len(END) + 1))
+        # Base64 has no dots, and one octet is found many times as fast as five.
+        end = self._piece.find(END, unseen, self._piece.rfind(b".", unseen) + len(END) - 2)
         if end < 0:
             return None
         rest = bytes(memoryview(self._piece)[end + len(END) :])
@@ -64,8 +69,8 @@ class MailData:
 
     @property
     def endless(self) -> bool:
-        """More than twice what is allowed has come: the client does not mean to stop."""
-        return self._drained > 2 * self._limits.size
+        """The mail is refused and goes on and on."""
+        return bool(self.refusal) and self._drained > self._limits.drained
 
     @property
     def overflows(self) -> bool:
@@ -120,12 +125,12 @@ class MailData:
         """A piece, which begins with the CRLF of the line before it, unstuffed."""
         if self.refusal:
             return b""
-        lines = piece.count(b"\r\n")
-        if piece.count(b"\n") != lines or piece.count(b"\r") != lines:
+        if _has_bare_line_end(piece):
             self._refuse(replies.BARE_LINE_END)
         elif _has_long_line(piece, self._limits.text_line):
             self._refuse(replies.LINE_TOO_LONG)
-        unstuffed = piece.replace(b"\r\n.", b"\r\n") if b"\r\n." in piece else piece
+        stuffed = piece.find(b"\r\n.", 0, piece.rfind(b".") + 1) >= 0
+        unstuffed = piece.replace(b"\r\n.", b"\r\n") if stuffed else piece
         if self._at_start:
             self._at_start = False
             unstuffed = unstuffed[2:]  # the CRLF behind DATA
@@ -133,6 +138,17 @@ class MailData:
         if self.size > self._limits.size:
             self._refuse(replies.TOO_LARGE)
         return unstuffed
+
+
+def _has_bare_line_end(piece: bytes) -> bool:
+    """Whether a CR or LF stands alone. In slices that stay in the processor's cache, each with the octet before it."""
+    octets = np.frombuffer(piece, np.uint8)
+    for start in range(0, len(piece), SLICE):
+        returns = octets[max(0, start - 1) : start + SLICE] == CR
+        feeds = octets[max(0, start - 1) : start + SLICE] == LF
+        if not np.array_equal(returns[:-1], feeds[1:]):
+            return True
+    return piece.startswith(b"\n") or piece.endswith(b"\r")
 
 
 def _has_long_line(piece: bytes, limit: int) -> bool:

@@ -16,6 +16,8 @@ from email.parser import BytesHeaderParser
 from email.policy import compat32
 from email.utils import collapse_rfc2231_value
 
+import pybase64
+
 from gateway.errors import DocumentRefused
 
 MAX_HEADER = 256 * 1024
@@ -216,8 +218,9 @@ def _parameter(header: Header, name: str, of: str) -> str:
 
 
 def _base64(encoded: bytes) -> bytes:
+    # pybase64 takes a tenth of the time of binascii, which would be half the time of reading a mail.
     try:
-        return binascii.a2b_base64(encoded)
+        return pybase64.b64decode(encoded)
     except binascii.Error:
         clean = NOT_BASE64.sub(b"", encoded)  # cut off in the middle: whole groups of four are left
-        return binascii.a2b_base64(clean[: len(clean) // 4 * 4])
+        return pybase64.b64decode(clean[: len(clean) // 4 * 4])

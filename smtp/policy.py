@@ -25,6 +25,8 @@ class Limits:
     """Octets with CRLF (RFC 5321 4.5.3.1.4)."""
     text_line: int = 2048
     """Octets with CRLF. RFC 5321 4.5.3.1.6 allows 1000, many programs write more, Postfix stops here too."""
+    drained: int = 256 * 1024 * 1024
+    """Octets of a refused mail that are read before the connection is closed."""
     memory: int = 1024 * 1024
     """Octets of a mail that are held in memory; what is beyond goes to the spool directory."""
 

@@ -116,6 +116,7 @@ class Session(SMTP):
         self._extended = False
         self._open = True
         self._errors = 0
+        self._linger = False
         self._why = "the client disconnected"
         self._last_words = ""
         self._waiting_since: float | None = None
@@ -205,17 +206,18 @@ class Session(SMTP):
                 self._server.forget(self)
 
     async def _close(self) -> None:
-        """Close so that the last reply arrives: closing with unread octets would reset the connection (RFC 1122)."""
+        """Close. Where the client is still sending, so that the last reply arrives: closing with unread octets would
+        reset the connection (RFC 1122 4.2.2.13)."""
         if not self.transport or self.transport.is_closing():
             return
         try:
-            if self._writer.can_write_eof():
+            if self._linger and self._writer.can_write_eof():
                 self._writer.write_eof()
                 async with asyncio.timeout(LINGER):
                     while await self._reader.read(READ):
                         pass
-        except (ConnectionError, TimeoutError):
-            pass  # it had its time to read
+        except OSError:  # TimeoutError too
+            pass  # it is gone, or had its time to read
         finally:
             self._writer.close()
 
@@ -267,6 +269,7 @@ class Session(SMTP):
     async def _complain(self, reply: str) -> None:
         """Refuse a command that cannot be obeyed, and the session after too many of them."""
         self._errors += 1
+        self._linger = self._errors >= self._limits.errors
         await self._reply(reply if self._errors < self._limits.errors else replies.TOO_MANY_ERRORS)
 
     async def _end_transaction(self, reply: str = "", note: str = "") -> None:
@@ -396,12 +399,12 @@ class Session(SMTP):
             else:
                 content = await asyncio.to_thread(mail.finish) if mail.spooled else mail.finish()
                 reply = await transaction.deliver(content)
-            await self._reply(reply)
         finally:
             transaction.entry.size = mail.size
-            self._receiving = False
             if mail.spooled:
                 await asyncio.to_thread(mail.discard)
+            self._receiving = False
+        await self._reply(reply)
 
     async def _read_mail(self, mail: MailData) -> None:
         """Read up to the end marker. What lies behind it stays for the next command."""
@@ -411,7 +414,7 @@ class Session(SMTP):
                 await asyncio.to_thread(mail.spill)
             if mail.stuck or mail.endless:
                 mail.refusal = mail.refusal or replies.BARE_LINE_END
-                self._open = False
+                self._open, self._linger = False, True
                 return
             if self.loop.time() > deadline:
                 mail.refusal = replies.IDLE

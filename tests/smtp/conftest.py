@@ -85,6 +85,7 @@ class RecordingSubmissions:
         self.spooled += [
             document.content.read_bytes() for document in submission.documents if isinstance(document.content, Path)
         ]
+        assert submission.entry
         submission.entry.fax_ids = [f"fax-{route.destination}" for route in submission.routes]
         self.submitted.append(submission)
 
@@ -93,7 +94,7 @@ class RecordingSubmissions:
 
     @property
     def entries(self) -> list[SmtplogEntry]:
-        return [submission.entry for submission in self.submitted] + self.recorded
+        return [submission.entry for submission in self.submitted if submission.entry] + self.recorded
 
 
 async def parse_in_thread(content: bytes | Path, options: Options) -> Message:
@@ -163,8 +164,7 @@ class Door:
         return client
 
     async def until_all_left(self) -> None:
-        while self.server.sessions:
-            await asyncio.sleep(0.005)
+        await asyncio.gather(*[session.task for session in self.server.sessions if session.task])
 
 
 OpenDoor = Callable[..., Awaitable[Door]]
