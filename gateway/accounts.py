@@ -90,9 +90,7 @@ def check_permit(entry: str) -> None:
         raise BadField("smtp_permission_list", f"A permission entry has 1 to {MAX_ENTRY} characters.")
     if EXPRESSION_CHARACTERS.isdisjoint(entry):
         if "@" not in entry:
-            raise BadField(
-                "smtp_permission_list", f"{entry!r} is neither an address nor an @domain nor an expression."
-            )
+            raise BadField("smtp_permission_list", f"{entry!r} is neither an address nor an @domain nor an expression.")
         return
     try:
         re2.compile(entry, _options())

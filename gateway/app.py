@@ -17,8 +17,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvicorn
-from admin_api.app import api
 
+from admin_api.app import api
 from gateway.administration import SCOPES
 from gateway.clock import Clock
 from gateway.desk import Desk

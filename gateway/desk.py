@@ -82,8 +82,8 @@ class Desk:
                 select(fax.c.direction, fax.c.status, func.count()).group_by(fax.c.direction, fax.c.status)
             )
             states = await connection.execute(select(notice.c.state, func.count()).group_by(notice.c.state))
-            counted: dict[str, Any] = {"outbound": {}, "inbound": {}, "notices": dict(states.tuples().all())}
-            for direction, status, count in faxes.tuples():
+            counted: dict[str, Any] = {"outbound": {}, "inbound": {}, "notices": dict(states.all())}
+            for direction, status, count in faxes:
                 counted[direction][status] = count
         return counted
 

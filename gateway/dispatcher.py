@@ -82,7 +82,7 @@ class Dispatcher:
     async def hang_up(self) -> None:
         """End every call now; `drain` then returns soon."""
         for fax_id in list(self._dialling):
-            await self._calling.hang_up(fax_id)
+            await self._calling.stop_call(fax_id)
 
     async def stop(self) -> None:
         await self.drain()

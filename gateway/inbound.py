@@ -11,7 +11,7 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gateway.causes import explain_received
+from gateway.explanations import explain_received
 from gateway.clock import Clock
 from gateway.documents.received import received as to_pdf
 from gateway.errors import FaxgateError

@@ -21,7 +21,7 @@ from pathlib import Path
 import jinja2
 
 from gateway.accounts import Account, Faxbox
-from gateway.causes import explain, explain_received
+from gateway.explanations import explain, explain_received
 from gateway.fax import CallResult, Direction, Fax, Status
 from gateway.filenames import fax_filename
 from gateway.wording import duration_words, number_words, one_line, pages_words, size_words, time_words, zone_of

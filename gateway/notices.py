@@ -8,10 +8,12 @@ between the relay's answer and our commit sends it twice, with the same Message-
 import asyncio
 import logging
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway import letters
+from gateway.accounts import Account, Faxbox
 from gateway.clock import Clock
 from gateway.errors import FaxgateError, NotFound
 from gateway.fax import Fax, Status
@@ -33,6 +35,9 @@ GIVE_UP_AFTER = timedelta(days=5)
 
 AT_ONCE = 4
 """Mails that leave at the same time."""
+
+GRACE_SECONDS = 10.0
+"""How long a stop waits for them."""
 
 
 async def about_success(connection: AsyncConnection, fax: Fax, now: datetime) -> list[Notice]:
@@ -71,6 +76,10 @@ def _once(recipients: tuple[str, ...]) -> list[str]:
     return list({address.lower(): address for address in reversed(recipients) if address}.values())[::-1]
 
 
+def _with_pdf(head: Letterhead, fax: Fax, box: Faxbox | None, account: Account, pdf: Path | None) -> bytes:
+    return letters.inbound_fax(head, fax, box, account, pdf=pdf.read_bytes() if pdf else None)
+
+
 class Postman:
     """Sends the notices: one loop that claims what is due, and a task for each mail under way."""
 
@@ -94,29 +103,49 @@ class Postman:
         self._hostname = hostname
         self._lease = lease
         self._wake = wake.event(NOTICES)
+        self._claims: set[str] = set()
         self._tasks = Tasks("notices")
 
     async def run(self) -> None:
         """Send what is due, for ever. Cancel it to stop; `close` then waits for what is under way."""
+        renewing = asyncio.create_task(self._renew(), name="renew notices")
         sending = asyncio.Semaphore(AT_ONCE)
-        while True:
-            await sending.acquire()
-            try:
-                notice = await self._claim()
-            except FaxgateError:
-                sending.release()
-                await self._clock.wait(self._wake, self._clock.now() + self._lease)
-                continue
-            if notice is not None:
-                task = self._tasks.start(self._deliver(notice))
-                task.add_done_callback(lambda _: sending.release())
-                continue
-            sending.release()
-            await self._clock.wait(self._wake, await self._next_look())
+        try:
+            while True:
+                await sending.acquire()
+                try:
+                    notice = await self._claim()
+                    look_again = None if notice is not None else await self._next_look()
+                except FaxgateError as error:
+                    log.error("notices: %s %s", error, error.detail)
+                    notice, look_again = None, self._clock.now() + self._lease
+                if notice is None:
+                    sending.release()
+                    await self._clock.wait(self._wake, look_again)
+                else:
+                    self._tasks.start(self._send(notice)).add_done_callback(lambda _: sending.release())
+        finally:
+            renewing.cancel()
 
     async def close(self) -> None:
-        await self._tasks.finish()
+        """Wait a moment for the mails under way; a mail that is cut off then is sent again at the next start."""
+        try:
+            async with asyncio.timeout(GRACE_SECONDS):
+                await self._tasks.finish()
+        except TimeoutError:
+            await self._tasks.cancel()
         await self._mailer.close()
+
+    async def _renew(self) -> None:
+        """Keep the leases of the mails under way: a slow relay takes minutes (RFC 5321 4.5.3.2.6)."""
+        while True:
+            await asyncio.sleep(self._lease.total_seconds() / 3)
+            if self._claims:
+                try:
+                    async with self._store.begin() as connection:
+                        await notices.renew(connection, list(self._claims), self._clock.now() + self._lease)
+                except FaxgateError as error:
+                    log.error("notices: leases not renewed: %s %s", error, error.detail)
 
     async def _claim(self) -> Notice | None:
         now = self._clock.now()
@@ -130,24 +159,30 @@ class Postman:
         leases = self._clock.now() + self._lease
         return leases if due is None else min(due, leases)
 
+    async def _send(self, notice: Notice) -> None:
+        assert notice.claim_token is not None
+        self._claims.add(notice.claim_token)
+        try:
+            await self._deliver(notice)
+        finally:
+            self._claims.discard(notice.claim_token)
+
     async def _deliver(self, notice: Notice) -> None:
         try:
             message = await self._written(notice)
-        except NotFound as error:
-            await self._finish(notice, notices.FAILED, f"nothing to tell: {error}")
+        except (NotFound, ValueError) as error:
+            log.error("notice %s to %s cannot be written: %s", notice.id, notice.recipient, error)
+            await self._finish(notice, notices.FAILED, f"cannot be written: {error}")
             return
         # A mail to postmaster that we pass on keeps the null reverse path out of it: a bounce of it goes nowhere.
         sender = "" if notice.kind == OPERATOR_MAIL else self._mail_from
         try:
-            async with asyncio.timeout(max(self._lease.total_seconds() * 0.8, 10)):
-                answer = await self._mailer.send(
-                    sender=sender, recipient=notice.recipient, message=message, key=notice.id
-                )
+            answer = await self._mailer.send(sender=sender, recipient=notice.recipient, message=message, key=notice.id)
         except MailRefusedError as error:
             log.error("notice %s to %s refused for good: %s", notice.id, notice.recipient, error)
             await self._finish(notice, notices.FAILED, str(error))
-        except (MailDelayedError, TimeoutError) as error:
-            await self._delay(notice, str(error) or "the relay did not answer in time")
+        except MailDelayedError as error:
+            await self._delay(notice, str(error))
         else:
             log.info(
                 "notice %s (%s of fax %s) to %s: %s", notice.id, notice.kind, notice.fax_id, notice.recipient, answer
@@ -170,17 +205,15 @@ class Postman:
             hostname=self._hostname,
             date=self._clock.now(),
         )
-        match notice.kind:
-            case notices.INBOUND_FAX:
-                pdf = (await self._documents.open(fax.pdf_key)).read_bytes() if fax.pdf_key else None
-                return letters.inbound_fax(head, fax, box, account, pdf=pdf)
-            case notices.RECEIPT:
-                return letters.receipt(head, fax, box, account)
-            case _ if fax.status is Status.CANCELLED:
-                return letters.cancelled(head, fax, box, account)
-            case _:
-                unknown = bool(calls) and calls[-1].outcome == "unknown"
-                return letters.failure(head, fax, box, account, unknown=unknown)
+        if notice.kind == INBOUND_FAX:
+            pdf = await self._documents.open(fax.pdf_key) if fax.pdf_key else None
+            return await asyncio.to_thread(_with_pdf, head, fax, box, account, pdf)
+        if notice.kind == RECEIPT:
+            return letters.receipt(head, fax, box, account)
+        if fax.status is Status.CANCELLED:
+            return letters.cancelled(head, fax, box, account)
+        unknown = bool(calls) and calls[-1].outcome == "unknown"
+        return letters.failure(head, fax, box, account, unknown=unknown)
 
     async def _finish(self, notice: Notice, state: str, answer: str) -> None:
         async with self._store.begin() as connection:

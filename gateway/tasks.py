@@ -29,9 +29,12 @@ class Tasks:
         while self._running:
             await asyncio.wait(list(self._running))
 
-    def cancel(self) -> None:
-        for task in self._running:
+    async def cancel(self) -> None:
+        """End them all now."""
+        running = list(self._running)
+        for task in running:
             task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
     async def _logged(self, work: Coroutine[Any, Any, None]) -> None:
         try:

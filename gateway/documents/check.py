@@ -8,6 +8,7 @@ from pathlib import Path
 
 from PIL import Image, TiffImagePlugin
 
+from gateway.documents.pictures import UNREADABLE
 from gateway.documents.tiff import FINE_DPI, STANDARD_DPI, WIDTH, X_DPI
 from gateway.errors import DocumentRefused
 
@@ -28,7 +29,7 @@ def check(image: Path, pages: int) -> None:
                 if wrong := _wrong(tiff):
                     raise _illegal(f"page {number + 1}: {wrong}")
                 tiff.load()
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except UNREADABLE as error:
         raise _illegal(repr(error)) from error
 
 

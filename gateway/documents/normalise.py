@@ -25,7 +25,7 @@ from gateway.documents.pictures import Picture
 Source = tuple[Path, str, str]
 """A document: its file, its kind (the sniffed content type), its name for people."""
 
-_DROPPED = (Name.AA, Name.JS, Name.EF, Name.AF)
+_DROPPED = frozenset({"/AA", "/JS", "/EF", "/AF"})
 """Additional actions, scripts, embedded and associated files. What the document's root has is not copied at all."""
 _ACTIONS = frozenset({"/JavaScript", "/Launch", "/SubmitForm", "/ImportData", "/GoToE", "/GoToR", "/Rendition"})
 _DEPTH = 30
@@ -92,11 +92,12 @@ def _disarm(thing: object, depth: int = 0) -> None:
     if isinstance(thing, Array):
         children = list(thing)
     elif isinstance(thing, Dictionary | Stream):
-        acts = str(thing.get(Name.S, "")) in _ACTIONS
+        action = thing.get(Name.S)
+        acts = isinstance(action, Name) and str(action) in _ACTIONS
         for key in list(thing.keys()):
             if acts or key in _DROPPED:
                 del thing[key]
-        children = [thing[key] for key in thing.keys()]  # noqa: SIM118  # iterating a Stream is not what it seems
+        children = [value for _, value in thing.items()]  # keys may be no UTF-8, and then find nothing
     for child in children:
         if isinstance(child, pikepdf.Object) and not child.is_indirect:
             _disarm(child, depth + 1)

@@ -4,6 +4,7 @@ Every page of a TIFF, the first frame of anything else. Raises DocumentRefused.
 """
 
 import math
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,10 @@ SHORT, LONG = 3456, 4584
 """Sides to which larger grey and colour images are reduced: twice the fax page's."""
 
 FORMATS = {Kind.TIFF: "TIFF", Kind.PNG: "PNG", Kind.JPEG: "JPEG", Kind.GIF: "GIF"}
+UNREADABLE = (
+    OSError, SyntaxError, ValueError, EOFError, TypeError, LookupError, ArithmeticError, RuntimeError, struct.error
+)  # fmt: skip
+"""What Pillow raises at images that are not what they should be."""
 _NEW_SUBFILE_TYPE = 254
 _WHITE = (255, 255, 255)
 
@@ -52,7 +57,7 @@ def opened(source: bytes | Path, kind: Kind, name: str) -> Iterator[Image.Image]
                 yield image
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise refusals.too_large(name, f"it has more than {MAX_PIXELS // 1_000_000} million pixels") from error
-    except (OSError, SyntaxError, ValueError, EOFError, KeyError, TypeError, IndexError, ZeroDivisionError) as error:
+    except UNREADABLE as error:
         raise refusals.broken(name, repr(error)) from error
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import img2pdf
 from PIL import Image, TiffImagePlugin
 
+from gateway.documents.pictures import UNREADABLE
 from gateway.errors import OurTrouble
 
 
@@ -21,6 +22,6 @@ def received(image: Path, pdf: Path) -> int:
                 pages = tiff.n_frames
             with pdf.open("wb") as file:
                 img2pdf.convert(image.read_bytes(), outputstream=file)
-    except (OSError, SyntaxError, ValueError, EOFError, img2pdf.ImageOpenError) as error:
+    except (*UNREADABLE, Image.DecompressionBombError, img2pdf.ImageOpenError) as error:
         raise OurTrouble("The received fax cannot be read.", detail=repr(error)) from error
     return pages

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gateway import retry
 from gateway.accounts import Account, Faxbox
-from gateway.causes import explain
+from gateway.explanations import explain
 from gateway.clock import Clock
 from gateway.errors import NotFound
 from gateway.fax import Attempt, CallResult, Direction, Fax, Progress, Status
@@ -40,6 +40,8 @@ class Calling:
     clock: Clock
     _live: dict[str, tuple[Line, str]] = field(default_factory=dict)
     """Our calls now: fax id -> line, call id."""
+    _stopped: set[str] = field(default_factory=set)
+    """Faxes whose call we have hung up because the gateway stops."""
 
     def is_live(self, fax_id: str) -> bool:
         return fax_id in self._live
@@ -50,6 +52,11 @@ class Calling:
             line, call_id = self._live[fax_id]
             log.info("fax %s: hanging up call %s", fax_id, call_id)
             await line.hang_up(call_id)
+
+    async def stop_call(self, fax_id: str) -> None:
+        """Hang up because the gateway stops: that is no fault of the far end, and uses up none of the tries."""
+        self._stopped.add(fax_id)
+        await self.hang_up(fax_id)
 
     async def attempt(self, fax: Fax, line: Line) -> None:
         """Call once for a claimed fax. Raises LostClaim when it was taken over meanwhile."""
@@ -145,6 +152,8 @@ class Calling:
                 await self._end(fax, attempt, Status.COMPLETED, result, "")
             case _ if cancelled:
                 await self._end(fax, attempt, Status.CANCELLED, result, "Cancelled; the call was hung up.")
+            case _ if fax.id in self._stopped:
+                await self._again(fax, attempt, result, retry.RetryAt(now, counted=False), "The gateway was stopped.")
             case retry.GiveUp():
                 log.info("fax %s: given up: %s", fax.id, verdict.reason)
                 await self._end(fax, attempt, Status.FAILED, result, error, counted=verdict.counted)

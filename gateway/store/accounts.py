@@ -109,7 +109,7 @@ async def _faxboxes(connection: AsyncConnection, condition: Any) -> list[Faxbox]
     for row in (await connection.execute(owned)).mappings():
         numbers.setdefault(row["faxbox_id"], []).append(row["number"])
     addressed = select(_domain.c.faxbox_id, _domain.c.name).where(_domain.c.faxbox_id.in_(ids))
-    domains: Mapping[str, str] = dict((await connection.execute(addressed)).tuples().all())
+    domains: Mapping[str, str] = dict((await connection.execute(addressed)).all())
     return [_box(row, numbers.get(row["id"], []), domains.get(row["id"], "")) for row in rows]
 
 

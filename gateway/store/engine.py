@@ -6,6 +6,8 @@ PostgreSQL. A database that cannot be reached or is busy for too long raises Our
 
 import asyncio
 import logging
+import sqlite3
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -40,10 +42,12 @@ class Store:
         """Open `sqlite:///PATH` or `postgresql://...` and bring its schema up to date."""
         store = cls(_engine(url))
         try:
+            if store.sqlite:
+                await asyncio.to_thread(_make_wal, str(store.engine.url.database))
             await store._migrate()
-        except DBAPIError as error:
+        except (DBAPIError, sqlite3.Error) as error:
             await store.close()
-            raise OurTrouble(f"The database cannot be opened: {error.orig}") from error
+            raise OurTrouble(f"The database cannot be opened: {getattr(error, 'orig', error)}") from error
         return store
 
     async def close(self) -> None:
@@ -116,10 +120,28 @@ def _engine(url: str) -> AsyncEngine:
     raise OurTrouble(f"FAXGATE_DATABASE_URL: {parsed.drivername}: is unknown; take sqlite:///PATH or postgresql://...")
 
 
+def _make_wal(path: str) -> None:
+    """Switch a database file to WAL, which it then stays. Two processes that do so to a new file at once get "database
+    is locked" without waiting (SQLite's busy handler is not asked here), so this waits."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        connection = sqlite3.connect(path, timeout=BUSY_SECONDS)
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+        finally:
+            connection.close()
+
+
 def _sqlite_connect(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves, below
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-16000"):
+    for pragma in ("synchronous=FULL", "foreign_keys=ON", "cache_size=-16000"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -124,7 +124,7 @@ async def repeats(connection: AsyncConnection, keys: Collection[str], since: dat
     query = select(_fax.c.repeat_key, _fax.c.id).where(
         _fax.c.repeat_key.in_(keys), _fax.c.created_at > since, _fax.c.status != Status.FAILED
     )
-    return {key: fax_id for key, fax_id in (await connection.execute(query)).tuples() if key is not None}
+    return {key: fax_id for key, fax_id in (await connection.execute(query)) if key is not None}
 
 
 async def rendered_sibling(connection: AsyncConnection, fax: Fax) -> Fax | None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.causes import explain, explain_received
+from gateway.explanations import explain, explain_received
 from gateway.fax import CallResult
 
 NOT_A_FAX = "A person or a voice machine answered, not a fax machine."

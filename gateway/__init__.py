@@ -1,0 +1,34 @@
+"""faxgate: the map of the house.
+
+    mail in:  smtp.server -> smtp.message (MIME -> parts) -> outbound.submit      [commit, then 250]
+    prepare:  dispatcher -> outbound.prepare -> documents (worker process) -> the fax image, checked -> pending
+    send:     dispatcher (claims what is due) -> outbound.attempt -> a line -> retry decides (pure)
+              -> store -> notices -> mail
+    fax in:   a line -> inbound (live progress, then stored) -> notices -> mail
+    API:      admin_api -> the same functions and the same store; it has no logic of its own
+
+Which file for what:
+
+    fax, accounts, smtplog, errors       the nouns, and the one tree of errors
+    numbers, retry, explanations, wording    pure decisions: what number, what next, in what words
+    ports                                protocols where something crosses a process
+    routing, outbound/, inbound, dispatcher, notices, administration     the flows
+    store/                               the database: every query, and every change of a status
+    documents/, sandbox                  documents, opened only in worker processes with limits
+    lines/                               telephone lines
+    mail, letters, operator_mail         our own mails: sent, written, passed on
+    storage                              the documents store
+    settings, app, desk, cli, doctor, demo      reading the settings, building and running it all
+
+Imports run one way: nouns and pure decisions <- ports <- flows <- doors (`smtp`, `admin_api`) <- `app` <- `cli`.
+Adapters (`lines`, `mail`, `storage`) know nouns and ports only. import-linter holds it (see pyproject.toml).
+
+The states of a fax, and who moves it (the table is `fax.TRANSITIONS`, the only writer `store.faxes`):
+
+    outbound   attaching_files --prepare--> pending --dispatcher--> processing --attempt--> completed
+                     |                        |  ^                      |
+                     v                        v  +------- retry --------+--> failed, cancelled
+               failed, cancelled          cancelled
+
+    inbound    receiving --inbound--> received (all pages) | partial (some) | failed (none)
+"""

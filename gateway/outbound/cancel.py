@@ -1,0 +1,16 @@
+"""Cancels a fax: what has not begun ends at once, a live call is hung up and `cancelled` follows.
+
+A call that completes meanwhile wins: its fax is `completed`.
+"""
+
+from gateway.clock import Clock
+from gateway.store import faxes
+from gateway.store.engine import Store
+from gateway.store.wake import CANCEL, Wake
+
+
+async def cancel(store: Store, wake: Wake, clock: Clock, account_id: str, fax_id: str) -> None:
+    """Ask for the end of a fax. Raises NotFound, and Conflict for a fax that has ended."""
+    async with store.begin() as connection:
+        await faxes.request_cancel(connection, fax_id, account_id, clock.now())
+    await wake.notify(CANCEL)
