@@ -155,32 +155,28 @@ class _Reader:
             kind=kind,
             bytes=len(content),
             declared_type=leaf.declared_type,
-            name=leaf.name or self._name(kind),
+            name=leaf.name,
+            called=leaf.name or f"attachment-{len(self.parts) + 1}{SUFFIXES.get(kind, '')}",
             disposition=leaf.disposition,
             content_id=leaf.content_id,
             in_related="multipart/related" in leaf.parents,
             in_alternative="multipart/alternative" in leaf.parents[-1:],
         )
-        unnamed = replace(seen, name=leaf.name)
         if kind.startswith("image/") and is_inline(seen):
-            unnamed = replace(unnamed, pixels=_pixels(content))
-        match decide(unnamed):
+            seen = replace(seen, pixels=_pixels(content))
+        shown = leaf.declared_type if kind is Kind.UNKNOWN else kind.value
+        match decide(seen):
             case Body():
                 if leaf.declared_type == "text/plain":
                     self._plain.append(mime.decode_text(content, leaf.charset))
             case Fax():
-                self._fax(seen.name, kind, _in_utf8(content, leaf.charset) if kind is Kind.TEXT else content)
+                self._fax(seen.called, kind, _in_utf8(content, leaf.charset) if kind is Kind.TEXT else content)
             case LeaveOut(reason):
-                shown = kind.value if kind is not Kind.UNKNOWN else leaf.declared_type
                 self.parts.append(
-                    Part(name=seen.name, content_type=shown, bytes=len(content), outcome=LEFT_OUT, reason=reason)
+                    Part(name=seen.called, content_type=shown, bytes=len(content), outcome=LEFT_OUT, reason=reason)
                 )
             case Refuse(text):
-                shown = kind.value if kind is not Kind.UNKNOWN else leaf.declared_type
-                self._refuse(seen.name, shown, len(content), DocumentRefused(text))
-
-    def _name(self, kind: Kind) -> str:
-        return f"attachment-{len(self.parts) + 1}{SUFFIXES.get(kind, '')}"
+                self._refuse(seen.called, shown, len(content), DocumentRefused(text))
 
     def _fax(self, name: str, kind: Kind, content: bytes) -> None:
         pages = None

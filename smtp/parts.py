@@ -54,6 +54,8 @@ REFUSED_TYPES = {
     "message/partial": "The mail is one part of a divided mail; send it as one.",
     "message/external-body": "The mail names an attachment that is kept elsewhere; attach it.",
 }
+NEVER_TEXT = ("application/pdf", "image/", "audio/", "video/", "font/")
+NEVER_TEXT_SUFFIXES = (".pdf", ".tif", ".tiff", ".png", ".jpg", ".jpeg", ".gif", ".doc", ".docx", ".xls", ".xlsx")
 EXCHANGE_FRAGMENT = re.compile(r"ATT\d{5,}\.(?:html?|txt)", re.IGNORECASE)
 """Exchange gives the text between two attachments such a name."""
 
@@ -67,6 +69,9 @@ class Seen:
     bytes: int
     declared_type: str
     name: str
+    """As declared, decoded; empty where there is none."""
+    called: str
+    """What people are told it is called: never empty."""
     disposition: str
     """`inline`, `attachment` or empty."""
     content_id: str
@@ -115,10 +120,14 @@ def decide(seen: Seen) -> Body | Fax | LeaveOut | Refuse:
         return LeaveOut(reason)
     if _is_body(seen):
         return Body()
+    if seen.declared_type.startswith("multipart/"):
+        return Refuse("The parts of the mail cannot be told apart; send it again from another program.")
     if not seen.bytes:
-        return Refuse(f'The attachment "{seen.name}" is empty.')
+        return Refuse(f'The attachment "{seen.called}" is empty.')
     if seen.kind not in TAKEN:
-        return Refuse(f'The attachment "{seen.name}" ({_word(seen)}) cannot be faxed. What can: {TAKEN_WORDS}.')
+        return Refuse(f'The attachment "{seen.called}" ({_word(seen)}) cannot be faxed. What can: {TAKEN_WORDS}.')
+    if seen.kind is Kind.TEXT and _is_no_text(seen, name):
+        return Refuse(f'The attachment "{seen.called}" ({seen.declared_type}) is damaged: it is plain text.')
     return Fax()
 
 
@@ -153,6 +162,11 @@ def _is_body(seen: Seen) -> bool:
     if seen.kind not in BODY_KINDS or not seen.declared_type.startswith("text/"):
         return False
     return seen.in_alternative or (not seen.name and seen.disposition != "attachment")
+
+
+def _is_no_text(seen: Seen, name: str) -> bool:
+    """Text is what is left when bytes tell nothing else, so that here a label counts: a scan is never text."""
+    return seen.declared_type.startswith(NEVER_TEXT) or name.endswith(NEVER_TEXT_SUFFIXES)
 
 
 def _word(seen: Seen) -> str:
