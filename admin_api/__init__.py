@@ -1,5 +1,6 @@
 """The HTTP door: the Faxes API in Kazoo's spelling. It has no logic of its own.
 
+    server          the listening socket
     app             the addresses, and what stands behind each
     tracing         request ids, the access log, the last resort
     auth            who is calling, and for which account
@@ -11,6 +12,7 @@
     smtplog         what became of each mail
     representation  faxes and smtplog entries as the API shows them (pure)
     health          /healthz
+    ids             ids in addresses and keys
 
 Everything below `/v2/accounts/{account_id}` is reached through `auth.WithinAccount`, so a new address cannot forget to
 ask whose it is, and every query names the account once more.

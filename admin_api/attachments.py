@@ -57,7 +57,7 @@ def range_start(header: str, size: int) -> int | None:
         return None
     first, last, suffix = found.groups()
     if suffix is not None:
-        return max(size - int(suffix), 0) if int(suffix) else size
+        return max(size - int(suffix), 0)
     if last and int(last) < int(first):
         return None
     return min(int(first), size)

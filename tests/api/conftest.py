@@ -1,15 +1,13 @@
 """A gateway's API on a real port: its store, its documents, two accounts that must know nothing of each other."""
 
-import asyncio
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 
 from admin_api.app import api
+from admin_api.server import Server
 from gateway.clock import Clock
 from gateway.ports import Documents
 from gateway.storage import FileDocuments
@@ -28,14 +26,15 @@ async def house(store: Store, documents: Documents) -> House:
 
 
 @pytest.fixture
-async def client(store: Store, documents: Documents) -> AsyncIterator[httpx.AsyncClient]:
+async def server(store: Store, documents: Documents) -> AsyncIterator[Server]:
+    running = Server(api(store, documents, Clock()))
+    await running.start("127.0.0.1", 0)
+    yield running
+    await running.stop()
+
+
+@pytest.fixture
+async def client(server: Server) -> AsyncIterator[httpx.AsyncClient]:
     """Speaks HTTP over a real socket to a real server; gives no token by itself."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        config = uvicorn.Config(api(store, documents, Clock()), lifespan="off", log_config=None, access_log=False)
-        server = uvicorn.Server(config)
-        serving = asyncio.create_task(server.serve(sockets=[listening]))
-        host, port = listening.getsockname()
-        async with httpx.AsyncClient(base_url=f"http://{host}:{port}") as connected:
-            yield connected
-        server.should_exit = True
-        await serving
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}") as connected:
+        yield connected

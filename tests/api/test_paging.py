@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import httpx
+
 from admin_api.paging import DEFAULT, MOST
 from gateway.fax import Fax
 from gateway.ids import new_id

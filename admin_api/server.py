@@ -1,0 +1,70 @@
+"""The listening socket of the API, and uvicorn behind it as one part of a process among others."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+
+BACKLOG = 512
+
+
+class Server:
+    """Starts and stops like the SMTP door. Not to be started again after `stop`."""
+
+    def __init__(self, application: ASGIApp) -> None:
+        self._application = application
+        self._uvicorn: _Uvicorn | None = None
+        self._serving: asyncio.Task[None] | None = None
+        self.port = 0
+        """The port that is listened on, which is chosen by the system where 0 was asked for."""
+
+    async def start(self, host: str, port: int, grace: int = 10) -> None:
+        """Listen; `stop` waits `grace` seconds for running requests. Raises OSError where the address cannot be had."""
+        listening = await _listen(host, port)
+        self.port = int(listening.getsockname()[1])
+        config = uvicorn.Config(
+            self._application,
+            lifespan="off",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=grace,
+        )
+        self._uvicorn = _Uvicorn(config)
+        self._serving = asyncio.create_task(self._uvicorn.serve(sockets=[listening]), name="api")
+
+    async def stop(self) -> None:
+        if self._uvicorn is not None and self._serving is not None:
+            self._uvicorn.should_exit = True
+            await self._serving
+
+
+class _Uvicorn(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are for the whole process, and what they mean is not decided here."""
+        yield
+
+
+async def _listen(host: str, port: int) -> socket.socket:
+    """A socket that is connected to from now on."""
+    found = await asyncio.get_running_loop().getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE
+    )
+    family, kind, protocol, _, address = found[0]
+    # The protocol is named because asyncio sets TCP_NODELAY only on sockets that say they are TCP: without it every
+    # answer on a kept connection waits 40 ms for an acknowledgement, as its head and its body are two writes.
+    listening = socket.socket(family, kind, protocol)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(BACKLOG)
+        listening.setblocking(False)
+    except OSError:
+        listening.close()
+        raise
+    return listening

@@ -1,0 +1,47 @@
+"""The listening socket: quick, out of the way of signals, and clear about an address that is taken."""
+
+import asyncio
+import signal
+import time
+
+import httpx
+import pytest
+import uvicorn
+
+from admin_api.app import api
+from admin_api.server import Server
+from gateway.clock import Clock
+from gateway.ports import Documents
+from gateway.store.engine import Store
+
+
+async def test_answers_on_a_kept_connection_do_not_wait_for_acknowledgements(client: httpx.AsyncClient) -> None:
+    """The head and the body of an answer are two writes: with Nagle's algorithm each answer would take 40 ms."""
+    await client.get("/nothing")
+    times = []
+    for _ in range(21):
+        began = time.perf_counter()
+        await client.get("/nothing")
+        times.append(time.perf_counter() - began)
+    assert sorted(times)[len(times) // 2] < 0.03
+
+
+async def test_signals_are_left_to_the_process(client: httpx.AsyncClient) -> None:
+    await client.get("/healthz")
+    for one in (signal.SIGTERM, signal.SIGINT):
+        assert not isinstance(getattr(signal.getsignal(one), "__self__", None), uvicorn.Server)
+
+
+async def test_an_address_that_is_taken_is_an_error_at_the_start(
+    server: Server, store: Store, documents: Documents
+) -> None:
+    with pytest.raises(OSError, match="in use"):
+        await Server(api(store, documents, Clock())).start("127.0.0.1", server.port)
+
+
+async def test_stop_lets_nobody_wait(server: Server, client: httpx.AsyncClient) -> None:
+    assert (await client.get("/healthz")).status_code == 200
+    async with asyncio.timeout(5):
+        await server.stop()
+    with pytest.raises(httpx.ConnectError):
+        await client.get("/healthz")
