@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from gateway.mail import Relay, mailer_from_url
 from gateway.ports import MailDelayedError, Mailer, MailRefusedError
 
-HERE = Path(__file__).parent
-CERTIFICATE = HERE / "cert.pem"
-STRANGER = HERE / "stranger.pem"
-"""Another certificate for localhost, whose key nobody has."""
+AUTHORITY, STRANGER = trustme.CA(), trustme.CA()
+CERTIFICATE = AUTHORITY.issue_cert("localhost", "127.0.0.1")
 MESSAGE = b"From: faxgate@fax.example.com\r\nTo: alice@example.com\r\nSubject: hi\r\n\r\n.dots\r\n.\r\nend\r\n"
 Answer = Callable[[SMTP], Awaitable[str]]
 
@@ -81,7 +80,7 @@ class Sink:
 async def relay(*, tls: bool = False, starttls: bool = False, **options: Any) -> AsyncIterator[Sink]:
     sink = Sink()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(HERE / "relay.pem")
+    CERTIFICATE.configure_cert(context)
     loop = asyncio.get_running_loop()
 
     def accept() -> SMTP:
@@ -273,16 +272,20 @@ async def test_starttls_that_is_asked_for_and_not_offered() -> None:
     assert sink.accepted == []
 
 
-async def test_smtps_with_a_certificate_of_our_own() -> None:
-    async with relay(tls=True) as sink, mailer(f"smtps://localhost:{sink.port}?ca={CERTIFICATE}") as opened:
+async def test_smtps_with_a_certificate_of_our_own(tmp_path: Path) -> None:
+    ca = tmp_path / "ca.pem"
+    AUTHORITY.cert_pem.write_to_path(str(ca))
+    async with relay(tls=True) as sink, mailer(f"smtps://localhost:{sink.port}?ca={ca}") as opened:
         await send(opened)
     assert sink.tls == [True]
 
 
 @pytest.mark.parametrize("scheme", ["smtp", "smtps"])
-async def test_a_certificate_of_somebody_else_is_refused(scheme: str) -> None:
+async def test_a_certificate_of_somebody_else_is_refused(scheme: str, tmp_path: Path) -> None:
+    ca = tmp_path / "ca.pem"
+    STRANGER.cert_pem.write_to_path(str(ca))
     async with relay(tls=scheme == "smtps", starttls=scheme == "smtp") as sink:
-        async with mailer(f"{scheme}://localhost:{sink.port}?timeout=2&ca={STRANGER}") as opened:
+        async with mailer(f"{scheme}://localhost:{sink.port}?timeout=2&ca={ca}") as opened:
             with pytest.raises(MailDelayedError, match="certificate"):
                 await send(opened)
         assert sink.accepted == []
