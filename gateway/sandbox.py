@@ -140,7 +140,7 @@ class _Server:
             self._process = subprocess.Popen(  # noqa: S603  # our own interpreter
                 [sys.executable, "-c", _BOOT, str(theirs.fileno()), json.dumps(sys.path), json.dumps(list(preload))],
                 pass_fds=[theirs.fileno()],
-                env={**os.environ, **_ONE_THREAD},
+                env=_without_secrets() | _ONE_THREAD,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,
@@ -203,6 +203,11 @@ class _Server:
         for child in self._children.values():
             child.ended.set_result(None)
         self._children.clear()
+
+
+def _without_secrets() -> dict[str, str]:
+    """The environment less our settings, among them passwords: no worker needs any."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("FAXGATE_")}
 
 
 class _Child:

@@ -146,6 +146,14 @@ def test_white_text_on_dark_stays(tmp_path: Path, background: float) -> None:
     assert (page[area] != letters[area]).mean() > 0.9
 
 
+@pytest.mark.parametrize("grey", [0.0, 0.2, 0.4])
+def test_dark_areas_are_black_all_through(tmp_path: Path, grey: float) -> None:
+    box = f"{grey} g 60 300 400 300 re f\n".encode()
+    (page,) = rendered(tmp_path, papers.saved(papers.pdf(box)))
+    left, top, right, bottom = papers.inked(page)
+    assert page[top : bottom + 1, left : right + 1].mean() > 0.99
+
+
 def test_a_shaded_box_costs_no_black(tmp_path: Path) -> None:
     box = b"0.8 g 60 300 400 300 re f\n"
     (page,) = rendered(tmp_path, papers.saved(papers.pdf(box)))

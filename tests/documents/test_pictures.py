@@ -18,11 +18,19 @@ UPRIGHT = arrow()
 ORIENTATION = 0x0112
 
 
-def turned_by_exif(form: str) -> bytes:
-    """Stored on its left side, with the word that it is."""
+STORED = {
+    3: Image.Transpose.ROTATE_180,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    8: Image.Transpose.ROTATE_270,
+}
+"""How an image lies that has this EXIF orientation."""
+
+
+def turned_by_exif(form: str, orientation: int) -> bytes:
     exif = Image.Exif()
-    exif[ORIENTATION] = 6
-    return image_bytes(UPRIGHT.transpose(Image.Transpose.ROTATE_90), form, exif=exif)
+    exif[ORIENTATION] = orientation
+    return image_bytes(UPRIGHT.transpose(STORED[orientation]), form, exif=exif)
 
 
 def transparent(mode: str) -> bytes:
@@ -59,9 +67,11 @@ def with_thumbnail() -> bytes:
     "data",
     [
         pytest.param(image_bytes(UPRIGHT, "JPEG"), id="JPEG"),
-        pytest.param(turned_by_exif("JPEG"), id="JPEG turned"),
-        pytest.param(turned_by_exif("PNG"), id="PNG turned"),
-        pytest.param(turned_by_exif("TIFF"), id="TIFF turned"),
+        *(
+            pytest.param(turned_by_exif(form, orientation), id=f"{form} of orientation {orientation}")
+            for form in ("JPEG", "PNG", "TIFF")
+            for orientation in STORED
+        ),
         pytest.param(image_bytes(arrow("CMYK"), "JPEG"), id="JPEG CMYK"),
         pytest.param(image_bytes(arrow("CMYK"), "TIFF"), id="TIFF CMYK"),
         pytest.param(image_bytes(arrow("L"), "JPEG", progressive=True), id="JPEG progressive"),

@@ -1,5 +1,6 @@
 """Documents in their order to one PDF and one fax image."""
 
+from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
@@ -45,6 +46,12 @@ def test_documents_keep_their_order(tmp_path: Path) -> None:
 def test_more_pages_than_allowed_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DocumentRefused, match='"0" has more than 4 pages'):
         prepared(tmp_path, (papers.letter(5), Kind.PDF), max_pages=4)
+    for data, kind in (
+        (papers.letter(5), Kind.PDF),
+        (image_bytes(arrow(), "TIFF", save_all=True, append_images=[arrow()] * 4), Kind.TIFF),
+    ):
+        with pytest.raises(DocumentRefused, match='"a" has more than 4 pages'):
+            inspect(data, kind, "a", 4)
     with pytest.raises(DocumentRefused, match="The document has more than 4 pages"):
         prepared(tmp_path, (papers.letter(3), Kind.PDF), (papers.letter(2), Kind.PDF), max_pages=4)
 
@@ -99,6 +106,9 @@ def form(*, appearance_wanted: bool) -> pikepdf.Pdf:
 def test_what_was_filled_into_a_form_is_faxed(tmp_path: Path, others: list[tuple[bytes, Kind]]) -> None:
     pages = prepared(tmp_path, *others, (papers.saved(form(appearance_wanted=True)), Kind.PDF))
     assert papers.inked(pages[-1])[2] > 400
+    with pikepdf.open(tmp_path / "fax.pdf") as pdf:
+        (field,) = pdf.pages[-1].Annots
+        assert Name.AP in field, "and any viewer shows it"
 
 
 def test_a_dynamic_form_is_refused(tmp_path: Path) -> None:
@@ -152,3 +162,12 @@ def test_a_damaged_pdf_is_repaired_where_it_can_be(tmp_path: Path) -> None:
 def test_other_kinds_are_refused_naming_what_is_taken() -> None:
     with pytest.raises(DocumentRefused, match=r"winmail.dat.*cannot be faxed.*PDF, TIFF"):
         inspect(b"", Kind.TNEF, "winmail.dat")
+
+
+def test_names_in_other_charsets_are_no_damage(tmp_path: Path) -> None:
+    made = papers.pdf(papers.line_of("Hello"))
+    file = BytesIO()
+    made.save(file, compress_streams=False, object_stream_mode=pikepdf.ObjectStreamMode.disable)
+    data = file.getvalue().replace(b"/F1", b"/\xe9\xfc")
+    prepared(tmp_path, (data, Kind.PDF))
+    assert words(tmp_path / "fax.pdf") == ["Hello"]
