@@ -1,6 +1,8 @@
 """The SMTP door: takes mails from clients, refuses what cannot be faxed while they are still listening.
 
-    server        the listener and its sessions: commands, replies, limits (aiosmtpd underneath)
+    server        the listener: who comes in, and how it stops
+    session       the commands of one client and their replies
+    connection    octets in and out, and every wait timed (aiosmtpd underneath)
     policy        what the door allows
     addresses     the arguments of MAIL and RCPT, read strictly (pure)
     replies       every reply, and errors as replies
@@ -10,5 +12,5 @@
     mime          a mail taken apart into its leaves, within bounds
     parts         what becomes of one part (pure)
 
-A mail's way: server -> maildata -> transaction -> message (in a worker) -> gateway.outbound.submit, and then the 250.
+A mail's way: session -> maildata -> transaction -> message (in a worker) -> gateway.outbound.submit, and then the 250.
 """

@@ -2,7 +2,7 @@
 
 import asyncio
 import ipaddress
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ from gateway.smtplog import SmtplogEntry
 from smtp.message import Message, Options, read
 from smtp.policy import Limits, Policy
 from smtp.server import Server
-from smtp.transaction import Gateway
+from smtp.transaction import Gateway, Parse
 
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
 ACME = Account(id="acme", name="Acme", created_at=WHEN, domains=("fax.example.com",))
@@ -167,16 +167,15 @@ class Door:
         await asyncio.gather(*[session.task for session in self.server.sessions if session.task])
 
 
-OpenDoor = Callable[..., Awaitable[Door]]
-
-
 @asynccontextmanager
 async def running(
     spool: Path,
     limits: Limits,
     trusted: str = "127.0.0.0/8",
-    parse: Callable[..., Awaitable[Message]] = parse_in_thread,
+    parse: Parse = parse_in_thread,
+    parse_slowly: Parse = parse_in_thread,
 ) -> AsyncIterator[Door]:
+    """The listener on a port of its own."""
     policy = Policy(
         hostname="mx.example.com",
         spool_directory=spool,
@@ -184,7 +183,7 @@ async def running(
         limits=limits,
     )
     routing, submissions = InMemoryRouting(), RecordingSubmissions()
-    server = Server(policy, Gateway(routing, submissions, parse, parse_in_thread))
+    server = Server(policy, Gateway(routing, submissions, parse, parse_slowly))
     await server.start("127.0.0.1", 0)
     door = Door(server, routing, submissions, spool)
     try:

@@ -1,0 +1,143 @@
+"""A connection: octets in, replies out, time running. aiosmtpd's SMTP protocol underneath, spoken in `smtp.session`.
+
+Taken from aiosmtpd: the stream protocol and (later) TLS and AUTH. Its own here: reading, because commands end in CR LF
+and nothing else and mails are read in large pieces; and ending, because a mail that is being stored is stored to its
+end whether or not anybody waits for the reply: the session is never cancelled, its reader tells it that the peer left.
+"""
+
+import asyncio
+
+from aiosmtpd.smtp import SMTP
+
+from smtp import replies
+from smtp.policy import Limits
+
+READ = 1 << 18
+LINGER = 2.0
+"""Seconds in which a peer that is still sending can read our last reply before the socket goes."""
+
+
+class _NoHandler:
+    """aiosmtpd wants a handler object to look for hooks in; the session is its own."""
+
+
+class Connection(SMTP):
+    """What a session stands on. Every wait for the client is timed: `limits.idle_seconds`."""
+
+    line_length_limit = 1 << 16  # aiosmtpd's limit of the stream's buffer: what is read ahead
+
+    def __init__(self, limits: Limits, hostname: str) -> None:
+        self._limits = limits
+        super().__init__(
+            _NoHandler(),
+            data_size_limit=limits.size,
+            enable_SMTPUTF8=True,
+            hostname=hostname,
+            timeout=limits.idle_seconds,
+            loop=asyncio.get_running_loop(),
+        )
+        self.host = ""
+        self.peer = ""
+        self.task: asyncio.Task[None] | None = None
+        self._open = True
+        """False when the last reply is written."""
+        self._linger = False
+        self._waiting_since: float | None = None
+        self._last_words = ""
+        self._why = "the client disconnected"
+        """How the session ended, for the smtplog."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        name = transport.get_extra_info("peername")
+        self.host, self.peer = (name[0], f"{name[0]}:{name[1]}") if isinstance(name, tuple) else ("local", "local")
+        if ":" in self.host:
+            self.peer = f"[{self.host}]:{name[1]}"
+        super().connection_made(transport)
+        self.task = self._handler_coroutine
+
+    def connection_lost(self, error: Exception | None) -> None:
+        # Not aiosmtpd's, which cancels the session even while a mail is being stored. The reader tells it the end.
+        if self._timeout_handle:
+            self._timeout_handle.cancel()
+        asyncio.StreamReaderProtocol.connection_lost(self, error)
+        self.transport = None
+
+    def eof_received(self) -> bool | None:
+        # Not aiosmtpd's: a client that has sent all its commands may close its half and still read the replies.
+        return asyncio.StreamReaderProtocol.eof_received(self)
+
+    def _hang_up(self, reply: str) -> None:
+        """Close a connection on which we are waiting for the client."""
+        self._open = False
+        self._last_words, self._why = reply, "we closed the connection"
+        if self.transport:
+            self._writer.write(reply.encode() + b"\r\n")
+            self._writer.close()
+            self.loop.call_later(LINGER, self._writer.transport.abort)  # should the peer not even read
+
+    def _reset_timeout(self, duration: float | None = None) -> None:
+        # One timer a session, moved only when it fires: not at every command.
+        self._timeout_handle = self.loop.call_later(duration or self._limits.idle_seconds, self._timeout_cb)
+
+    def _timeout_cb(self) -> None:
+        idle = 0.0 if self._waiting_since is None else self.loop.time() - self._waiting_since
+        if idle >= self._limits.idle_seconds:
+            self._hang_up(replies.IDLE)
+        else:
+            self._reset_timeout(self._limits.idle_seconds - idle)
+
+    async def _reply(self, status: str) -> None:
+        """Write one reply."""
+        self._writer.write(status.encode() + b"\r\n")
+        if replies.is_final(status):
+            self._open = False
+            self._last_words, self._why = status, "we closed the connection"
+        self._waiting_since = self.loop.time()
+        await self._writer.drain()
+        self._waiting_since = None
+
+    async def _close(self) -> None:
+        """Close. Where the client is still sending, so that the last reply arrives: closing with unread octets would
+        reset the connection (RFC 1122 4.2.2.13)."""
+        if not self.transport or self.transport.is_closing():
+            return
+        try:
+            if self._linger and self._writer.can_write_eof():
+                self._writer.write_eof()
+                async with asyncio.timeout(LINGER):
+                    while await self._reader.read(READ):
+                        pass
+        except OSError:  # TimeoutError too
+            pass  # it is gone, or had its time to read
+        finally:
+            self._writer.close()
+
+    async def _read(self) -> bytes:
+        """The next octets, at least one. Raises IncompleteReadError at the end."""
+        self._waiting_since = self.loop.time()
+        try:
+            octets = await self._reader.read(READ)
+        finally:
+            self._waiting_since = None
+        if not octets:
+            raise asyncio.IncompleteReadError(b"", None)
+        return octets
+
+    def _put_back(self, octets: bytes) -> None:
+        """What was read too far, to be read again."""
+        self._reader._buffer[:0] = octets  # type: ignore[attr-defined]  # noqa: SLF001  # there is no other way
+
+    async def _next_line(self) -> bytes | None:
+        """The next command line; None for one that is too long, which is not kept. Raises IncompleteReadError."""
+        self._waiting_since = self.loop.time()
+        too_long = False
+        try:
+            while True:
+                try:
+                    line = await self._reader.readuntil(b"\n")
+                    return None if too_long else line
+                except asyncio.LimitOverrunError as error:
+                    await self._reader.readexactly(error.consumed)
+                    too_long = True
+        finally:
+            self._waiting_since = None

@@ -1,0 +1,289 @@
+"""A session: the commands of one client and their replies (RFC 5321 4.1). A reply is written only after what it
+promises is true.
+"""
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import TYPE_CHECKING
+
+from gateway.errors import BadAddress
+from gateway.ids import new_id
+from smtp import replies
+from smtp.addresses import Address, BadSyntaxError, check_sender, read_argument
+from smtp.connection import Connection
+from smtp.maildata import MailData
+from smtp.transaction import Transaction, new_entry
+
+if TYPE_CHECKING:
+    from smtp.server import Server
+
+log = logging.getLogger(__name__)
+
+EXTRA_OCTETS = {"MAIL": 53}
+"""How much longer MAIL may be: SIZE 26 (RFC 1870 3), BODY 17 (RFC 6152 2), SMTPUTF8 10 (RFC 6531 3.1)."""
+
+
+class Session(Connection):
+    def __init__(self, server: "Server") -> None:
+        super().__init__(server.policy.limits, server.policy.hostname)
+        self._server = server
+        self._policy = server.policy
+        self._helo = ""
+        self._extended = False
+        self._errors = 0
+        self._transaction: Transaction | None = None
+        self._receiving = False
+
+    def leave_if_idle(self) -> None:
+        """The server stops: go at once, unless a mail is on its way."""
+        if self._waiting_since is not None and not self._receiving:
+            self._hang_up(replies.SHUTTING_DOWN)
+
+    async def _handle_client(self) -> None:
+        try:
+            refusal = self._server.admit(self)
+            await self._reply(refusal or f"220 {self.hostname} ESMTP faxgate")
+            while self._open:
+                if self._server.stopping:
+                    await self._reply(replies.SHUTTING_DOWN)
+                else:
+                    await self._obey(await self._next_line())
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass  # gone; what was begun is recorded below
+        except asyncio.CancelledError:
+            self._why = "the service was stopped"
+            raise
+        except Exception:
+            log.exception("smtp session of %s failed", self.peer)
+            self._why = "the session failed"
+        finally:
+            try:
+                await self._end_transaction(self._last_words, self._why)
+                await self._close()
+            finally:
+                self._server.forget(self)
+
+    async def _obey(self, line: bytes | None) -> None:
+        if line is None:
+            return await self._complain(replies.LINE_TOO_LONG)
+        if not line.endswith(b"\r\n") or any(octet < 32 or octet == 127 for octet in line[:-2]):
+            # A bare LF is refused here too: behind a relay that lets it pass it may be smuggled commands.
+            return await self._complain(replies.BAD_LINE_END)
+        verb, _, argument = line[:-2].partition(b" ")
+        try:
+            command, text = verb.decode("ascii").upper(), argument.strip(b" ").decode()
+        except UnicodeDecodeError:
+            return await self._complain(replies.NOT_UTF8)
+        if len(line) > self._limits.command_line + EXTRA_OCTETS.get(command, 0):
+            return await self._complain(replies.LINE_TOO_LONG)
+        method = self._smtp_methods.get(command)
+        if method is None:
+            return await self._complain(replies.UNKNOWN_COMMAND)
+        await method(text)
+        return None
+
+    async def _complain(self, reply: str) -> None:
+        """Refuse a command that cannot be obeyed, and the session after too many of them."""
+        self._errors += 1
+        self._linger = self._errors >= self._limits.errors
+        await self._reply(reply if self._errors < self._limits.errors else replies.TOO_MANY_ERRORS)
+
+    async def _end_transaction(self, reply: str = "", note: str = "") -> None:
+        if self._transaction:
+            transaction, self._transaction = self._transaction, None
+            await transaction.end(reply, note)
+
+    # The commands
+
+    async def smtp_HELO(self, hostname: str) -> None:  # noqa: N802
+        await self._greet(hostname, [f"250 {self.hostname}"])
+
+    async def smtp_EHLO(self, hostname: str) -> None:  # noqa: N802
+        extensions = [f"SIZE {self._limits.size}", "8BITMIME", "SMTPUTF8", "PIPELINING", "ENHANCEDSTATUSCODES", "HELP"]
+        lines = [f"250-{word}" for word in (self.hostname, *extensions)]
+        await self._greet(hostname, [*lines[:-1], lines[-1].replace("-", " ", 1)], extended=True)
+
+    async def _greet(self, hostname: str, lines: list[str], *, extended: bool = False) -> None:
+        if not hostname:
+            return await self._complain(replies.ARGUMENT_NEEDED)
+        await self._end_transaction(note="the client began anew with HELO or EHLO")
+        self._helo = hostname
+        self._extended = extended
+        await self._reply("\r\n".join(lines))
+        return None
+
+    async def smtp_MAIL(self, arg: str) -> None:  # noqa: N802
+        if not self._helo:
+            return await self._complain(replies.HELO_FIRST)
+        if self._transaction:
+            return await self._complain(replies.NESTED_MAIL)
+        try:
+            argument = read_argument("FROM:", arg)
+        except BadSyntaxError as error:
+            reply = replies.one_line(f"501 5.1.7 {error}" if error.in_path else f"501 5.5.4 {error}")
+            await self._refuse_mail(arg, reply)
+            return await self._complain(reply)
+        if reply := self._parameters_refused(argument.parameters, argument.address):
+            await self._refuse_mail(argument.address.written if argument.address else "", reply)
+            return await self._reply(reply)
+        try:
+            sender = check_sender(argument.address.written) if argument.address else ""
+        except BadAddress as error:
+            await self._refuse_mail(arg, replies.of_error(error), error.detail)
+            return await self._reply(replies.of_error(error))
+        self._transaction = self._begin(sender, utf8="SMTPUTF8" in argument.parameters)
+        self._transaction.entry.reply = replies.SENDER_OK
+        await self._reply(replies.SENDER_OK)
+        return None
+
+    def _parameters_refused(self, parameters: dict[str, str | None], address: Address | None) -> str:
+        """The reply that refuses MAIL's parameters, empty if they are good."""
+        if parameters and not self._extended:
+            return replies.UNKNOWN_PARAMETER
+        if unknown := parameters.keys() - {"SIZE", "BODY", "SMTPUTF8"}:
+            return replies.one_line(f"{replies.UNKNOWN_PARAMETER}: {min(unknown)}")
+        if "SIZE" in parameters:
+            size = parameters["SIZE"] or ""
+            if not (size.isascii() and size.isdigit() and len(size) <= 20):  # RFC 1870 5
+                return replies.BAD_SIZE
+            if int(size) > self._limits.size:
+                return replies.TOO_LARGE
+        if "BODY" in parameters and (parameters["BODY"] or "").upper() not in {"7BIT", "8BITMIME"}:
+            return replies.BAD_BODY
+        if parameters.get("SMTPUTF8") is not None:
+            return replies.BAD_SMTPUTF8
+        if "SMTPUTF8" not in parameters and address and not address.written.isascii():
+            return replies.UTF8_NOT_ASKED_FOR
+        return ""
+
+    def _begin(self, sender: str, *, utf8: bool = False) -> Transaction:
+        trusted = self._policy.trusts(self.host)
+        entry = new_entry(new_id(), self.peer, self._helo, sender, trusted=trusted)
+        return Transaction(self._server.gateway, entry, max_recipients=self._limits.recipients, utf8=utf8)
+
+    async def _refuse_mail(self, sender: str, reply: str, detail: str = "") -> None:
+        """A sender that is refused at MAIL is a transaction too, and in the smtplog."""
+        await self._begin(sender).end(reply, detail)
+
+    async def smtp_RCPT(self, arg: str) -> None:  # noqa: N802
+        if not self._transaction:
+            return await self._complain(replies.MAIL_FIRST)
+        try:
+            argument = read_argument("TO:", arg)
+        except BadSyntaxError as error:
+            reply = replies.one_line(f"501 5.1.3 {error}" if error.in_path else f"501 5.5.4 {error}")
+            self._transaction.note_malformed(arg, reply)
+            return await self._complain(reply)
+        assert argument.address
+        if argument.parameters:
+            reply = replies.one_line(f"{replies.UNKNOWN_PARAMETER}: {min(argument.parameters)}")
+            self._transaction.note_malformed(arg, reply)
+        elif not self._transaction.utf8 and not argument.address.written.isascii():
+            reply = replies.UTF8_NOT_ASKED_FOR
+            self._transaction.note_malformed(arg, reply)
+        else:
+            reply = await self._transaction.rcpt(argument.address)
+        await self._reply(reply)
+        return None
+
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
+        if arg:
+            return await self._complain(replies.NO_ARGUMENT)
+        if not self._transaction:
+            return await self._complain(replies.MAIL_FIRST)
+        if not self._transaction.has_recipients:
+            reply = replies.NO_VALID_RECIPIENTS if self._transaction.entry.recipients else replies.RCPT_FIRST
+            self._transaction.entry.reply = reply
+            return await self._complain(reply)
+        await self._receive_mail(self._transaction)
+        self._transaction = None
+        return None
+
+    async def _receive_mail(self, transaction: Transaction) -> None:
+        """354, the mail, the reply."""
+        directory = self._policy.spool_directory / transaction.entry.id
+        mail = MailData(self._limits, directory, self._received(transaction) if transaction.for_operator else b"")
+        self._receiving = True
+        try:
+            transaction.entry.reply = replies.START_DATA
+            await self._reply(replies.START_DATA)
+            await self._read_mail(mail)
+            transaction.entry.size = mail.size
+            if mail.refusal:
+                await transaction.end(mail.refusal)
+                reply = mail.refusal
+            else:
+                content = await asyncio.to_thread(mail.finish) if mail.spooled else mail.finish()
+                reply = await transaction.deliver(content)
+        finally:
+            transaction.entry.size = mail.size
+            if mail.spooled:
+                await asyncio.to_thread(mail.discard)
+            self._receiving = False
+        await self._reply(reply)
+
+    async def _read_mail(self, mail: MailData) -> None:
+        """Read up to the end marker. What lies behind it stays for the next command."""
+        deadline = self.loop.time() + self._limits.data_seconds
+        while (rest := mail.feed(await self._read())) is None:
+            if mail.overflows:
+                await asyncio.to_thread(mail.spill)
+            if mail.stuck or mail.endless:
+                mail.refusal = mail.refusal or replies.BARE_LINE_END
+                self._open, self._linger = False, True
+                return
+            if self.loop.time() > deadline:
+                mail.refusal = replies.IDLE
+                return
+        if rest:
+            self._put_back(rest)
+
+    def _received(self, transaction: Transaction) -> bytes:
+        """The trace field (RFC 5321 4.4) that the operator's copy gets."""
+        protocol = "ESMTP" if self._extended else "SMTP"
+        if transaction.utf8:
+            protocol = "UTF8SMTP"  # RFC 6531 4.3
+        field = (
+            f"Received: from {self._helo} ([{self.host}])\r\n"
+            f"\tby {self.hostname} with {protocol} id {transaction.entry.id};\r\n"
+            f"\t{format_datetime(datetime.now(UTC))}\r\n"
+        )
+        return field.encode()
+
+    async def smtp_RSET(self, arg: str) -> None:  # noqa: N802
+        if arg:
+            return await self._complain(replies.NO_ARGUMENT)
+        await self._end_transaction(note="the client gave it up with RSET")
+        await self._reply(replies.OK)
+        return None
+
+    async def smtp_NOOP(self, arg: str) -> None:  # noqa: N802
+        await self._reply(replies.OK)
+
+    async def smtp_VRFY(self, arg: str) -> None:  # noqa: N802
+        if not arg:
+            return await self._complain(replies.ARGUMENT_NEEDED)
+        await self._reply(replies.CANNOT_VERIFY)
+        return None
+
+    async def smtp_HELP(self, arg: str) -> None:  # noqa: N802
+        await self._reply(replies.HELP)
+
+    async def smtp_QUIT(self, arg: str) -> None:  # noqa: N802
+        if arg:
+            return await self._complain(replies.NO_ARGUMENT)
+        await self._end_transaction(note="the client gave it up with QUIT")
+        await self._reply(replies.BYE)
+        self._open = False
+        return None
+
+    async def smtp_EXPN(self, arg: str) -> None:  # noqa: N802
+        await self._complain(replies.NOT_OFFERED)
+
+    async def smtp_AUTH(self, arg: str) -> None:  # noqa: N802
+        await self._complain(replies.NOT_OFFERED)
+
+    async def smtp_STARTTLS(self, arg: str) -> None:  # noqa: N802
+        await self._complain(replies.NOT_OFFERED)
