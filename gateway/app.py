@@ -11,14 +11,13 @@ import secrets
 import socket
 from collections.abc import Collection
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import uvicorn
-
 from admin_api.app import api
+from admin_api.server import Server as HttpServer
 from gateway.administration import SCOPES
 from gateway.clock import Clock
 from gateway.desk import Desk
@@ -33,7 +32,7 @@ from gateway.outbound.prepare import Preparation
 from gateway.outbound.submit import Submissions
 from gateway.ports import Documents, Line
 from gateway.routing import Routing
-from gateway.sandbox import Sandbox
+from gateway.sandbox import PRELOAD, Sandbox
 from gateway.settings import BadSettingsError, Settings, host_and_port
 from gateway.storage import documents_from_url
 from gateway.store import accounts
@@ -41,7 +40,7 @@ from gateway.store.engine import Store
 from gateway.store.wake import Wake
 from smtp.message import Message, Options, read
 from smtp.policy import Limits, Policy
-from smtp.server import Server
+from smtp.server import Server as SmtpServer
 from smtp.transaction import Gateway as SmtpGateway
 
 log = logging.getLogger(__name__)
@@ -73,8 +72,7 @@ class App:
         self._roles = frozenset(roles)
         self._lines = lines
         self._stack = AsyncExitStack()
-        self._smtp: Server | None = None
-        self._http: uvicorn.Server | None = None
+        self._smtp: SmtpServer | None = None
         self._dispatcher: Dispatcher | None = None
         self._postman: asyncio.Task[None] | None = None
         self.addresses = Addresses()
@@ -105,7 +103,7 @@ class App:
         spool = settings.data_dir / "spool"
         spool.mkdir(exist_ok=True, mode=0o700)
         if self._roles & {"smtp", "worker"}:
-            self.sandbox = Sandbox()
+            self.sandbox = Sandbox(preload=(*PRELOAD, "smtp.message"))
             await self.sandbox.start()
             self._stack.push_async_callback(self.sandbox.stop)
         if "worker" in self._roles:
@@ -186,11 +184,15 @@ class App:
             parse=self._parse,
             parse_slowly=self._parse_slowly,
         )
-        self._smtp = Server(policy, gateway)
-        await self._smtp.start(*host_and_port(settings.smtp_listen))
-        self._stack.push_async_callback(self._smtp.stop)
-        host, _ = host_and_port(settings.smtp_listen)
-        self.addresses = Addresses(smtp=f"{host}:{self._smtp.port}", api=self.addresses.api)
+        host, port = host_and_port(settings.smtp_listen)
+        server = SmtpServer(policy, gateway)
+        try:
+            await server.start(host, port)
+        except OSError as error:
+            raise OurTrouble(f"FAXGATE_SMTP_LISTEN: cannot listen on {host}:{port}: {error.strerror}") from error
+        self._smtp = server
+        self._stack.push_async_callback(server.stop)
+        self.addresses = replace(self.addresses, smtp=f"{host}:{server.port}")
         log.info("SMTP on %s", self.addresses.smtp)
 
     async def _parse(self, content: bytes | Path, options: Options) -> Message:
@@ -201,24 +203,14 @@ class App:
 
     async def _start_api(self) -> None:
         host, port = host_and_port(self.settings.api_listen)
-        listening = _listen(host, port)
-        config = uvicorn.Config(
-            api(self.store, self.documents, self.clock, lines=self.lines),
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            timeout_graceful_shutdown=10,
-        )
-        self._http = _Uvicorn(config)
-        task = asyncio.create_task(self._http.serve(sockets=[listening]), name="api")
-        self._stack.push_async_callback(self._stop_api, task)
-        self.addresses = Addresses(smtp=self.addresses.smtp, api=f"{host}:{listening.getsockname()[1]}")
+        server = HttpServer(api(self.store, self.documents, self.clock, lines=self.lines))
+        try:
+            await server.start(host, port)
+        except OSError as error:
+            raise OurTrouble(f"FAXGATE_API_LISTEN: cannot listen on {host}:{port}: {error.strerror}") from error
+        self._stack.push_async_callback(server.stop)
+        self.addresses = replace(self.addresses, api=f"{host}:{server.port}")
         log.info("API on http://%s", self.addresses.api)
-
-    async def _stop_api(self, task: "asyncio.Task[None]") -> None:
-        if self._http is not None:
-            self._http.should_exit = True
-        await task
 
     @property
     def _hostname(self) -> str:
@@ -259,13 +251,6 @@ async def open_desk(settings: Settings) -> Desk:
     return Desk(store, wake, documents, clock)
 
 
-class _Uvicorn(uvicorn.Server):
-    """uvicorn as one part of a process: the signals are ours."""
-
-    def install_signal_handlers(self) -> None:
-        return
-
-
 def build_lines(settings: Settings) -> list[Line]:
     """The lines that `FAXGATE_LINES` names. Raises ValueError."""
     lines: list[Line] = []
@@ -292,19 +277,6 @@ async def remember_admin_token(store: Store, settings: Settings, clock: Clock) -
         if await accounts.token(connection, given, clock.now()) is None:
             await accounts.add_token(connection, given, None, SCOPES, clock.now())
     return given
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises OurTrouble naming the address."""
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    listening = socket.socket(family, kind, protocol)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind(address)
-    except OSError as error:
-        listening.close()
-        raise OurTrouble(f"FAXGATE_API_LISTEN: cannot listen on {host}:{port}: {error.strerror}") from error
-    return listening
 
 
 async def _cancelled(task: "asyncio.Task[None]") -> None:

@@ -11,10 +11,10 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gateway.explanations import explain_received
 from gateway.clock import Clock
 from gateway.documents.received import received as to_pdf
 from gateway.errors import FaxgateError
+from gateway.explanations import explain_received
 from gateway.fax import Attempt, CallResult, Direction, Fax, Progress, Status
 from gateway.ids import new_id
 from gateway.notices import about_received

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from gateway import retry
 from gateway.accounts import Account, Faxbox
-from gateway.explanations import explain
 from gateway.clock import Clock
 from gateway.errors import NotFound
+from gateway.explanations import explain
 from gateway.fax import Attempt, CallResult, Direction, Fax, Progress, Status
 from gateway.ids import new_id
 from gateway.notices import about_failure, about_success

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from gateway.documents.prepare import prepare as render
-
 from gateway.clock import Clock
+from gateway.documents.prepare import prepare as render
 from gateway.errors import FaxgateError, Refused
 from gateway.fax import Fax, Status
 from gateway.ids import new_id

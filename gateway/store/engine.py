@@ -17,6 +17,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from gateway.errors import OurTrouble
@@ -65,7 +66,7 @@ class Store:
             else:
                 async with self.engine.begin() as connection:
                     yield connection
-        except DBAPIError as error:
+        except (DBAPIError, NoConnectionFree) as error:
             raise _trouble(error) from error
 
     @asynccontextmanager
@@ -74,7 +75,7 @@ class Store:
         try:
             async with self.engine.connect() as connection:
                 yield connection
-        except DBAPIError as error:
+        except (DBAPIError, NoConnectionFree) as error:
             raise _trouble(error) from error
 
     async def _migrate(self) -> None:
@@ -152,6 +153,6 @@ def _sqlite_begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
 
-def _trouble(error: DBAPIError) -> OurTrouble:
+def _trouble(error: Exception) -> OurTrouble:
     log.error("database: %s", error)
     return OurTrouble("The database cannot be used right now; try again later.", detail=str(error))

@@ -249,12 +249,15 @@ def values(record: Any, table: Table) -> dict[str, Any]:
         if not hasattr(record, column.name):
             continue
         value = getattr(record, column.name)
-        row[column.name] = plain(value) if isinstance(column.type, JSON) else value
+        row[column.name] = value if isinstance(value, (datetime, bytes)) else plain(value)
     return row
 
 
 def plain(value: Any) -> Any:
-    """Dataclasses, tuples and times as JSON has them."""
+    """Dataclasses, tuples and times as JSON has them, and text as every database takes it."""
+    if isinstance(value, str):
+        # PostgreSQL takes neither NUL nor the surrogates that stand for undecodable bytes of a mail.
+        return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, (list, tuple)):
