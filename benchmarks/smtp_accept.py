@@ -1,11 +1,12 @@
 """Mails accepted per second, durably: our SMTP door beside a bare aiosmtpd handler and Postfix's smtpd.
 
-    python benchmarks/smtp_accept.py [--seconds 4] [--sizes 50 500] [--sessions 1 10 50] [--only door bare]
+    python benchmarks/smtp_accept.py [--seconds 4] [--sizes 50 500] [--sessions 1 10 50] [--only bare door]
 
 Each contender is a process of its own and so is the load, on loopback. A mail is a text and a real PDF of so many kB;
 every session sends one after the other. The bare handler writes each mail into a file and fsyncs it, and does nothing
 else. The door does its whole work (recipients, MIME, a look into the PDF in a sandboxed process) and hands documents
-to something that writes and fsyncs them. Contenders take turns, so that the ratios of one run can be believed; the
+to something that writes and fsyncs them. The gateway is all of it, `faxgate serve --role smtp` with its database, which
+commits mails in groups. Contenders take turns, so that the ratios of one run can be believed; the
 rates themselves say more about the machine.
 """
 
@@ -13,6 +14,7 @@ import argparse
 import asyncio
 import contextlib
 import ipaddress
+import itertools
 import json
 import os
 import shutil
@@ -187,7 +189,6 @@ async def serve_door(port: int, directory: Path) -> None:
 @dataclass(frozen=True)
 class Contender:
     name: str
-    command: tuple[str, ...]
     port: int
 
 
@@ -200,15 +201,34 @@ def free_port() -> int:
 @contextlib.contextmanager
 def started(name: str) -> Iterator[Contender]:
     port = free_port()
-    with tempfile.TemporaryDirectory(dir=ROOT / "var" if (ROOT / "var").is_dir() else None) as directory:
-        command = (sys.executable, __file__, "--serve", name, str(port), directory)
-        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    with tempfile.TemporaryDirectory(dir=ROOT, prefix=".bench-") as directory:
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "FAXGATE_DATA_DIR": directory,
+            "FAXGATE_SMTP_LISTEN": f"127.0.0.1:{port}",
+        }
+        command = [sys.executable, __file__, "--serve", name, str(port), directory]
+        if name == "gateway":
+            faxgate = [sys.executable, "-m", "gateway.cli"]
+            make_box(faxgate, environment)
+            command = [*faxgate, "serve", "--role", "smtp"]
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
         try:
             wait_for(port, process)
-            yield Contender(name, command, port)
+            yield Contender(name, port)
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(30)
+
+
+def make_box(faxgate: list[str], environment: dict[str, str]) -> None:
+    """An account and a faxbox that takes what the load sends."""
+    user, domain = RECIPIENT.split("@")
+    account = [*faxgate, "account", "add", "Bench", "--domain", domain]
+    made = json.loads(subprocess.run(account, cwd=ROOT, env=environment, check=True, capture_output=True).stdout)
+    box = [*faxgate, "faxbox", "add", made["id"], "Bench", "--number", user, "--allow", SENDER]
+    subprocess.run(box, cwd=ROOT, env=environment, check=True, capture_output=True)
 
 
 def wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
@@ -235,6 +255,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--sizes", type=int, nargs="+", default=[50, 500])
     parser.add_argument("--sessions", type=int, nargs="+", default=[1, 10, 50])
+    parser.add_argument("--only", nargs="+", default=["bare", "door", "gateway"], choices=["bare", "door", "gateway"])
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--serve", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--load", nargs=4, type=float, help=argparse.SUPPRESS)
@@ -249,23 +270,21 @@ def main() -> None:
         return
     if not shutil.which("postfix"):
         print("postfix is not installed here: its smtpd is left out")
-    compare(arguments.sizes, arguments.sessions, arguments.seconds, arguments.rounds)
+    compare(arguments.only, arguments.sizes, arguments.sessions, arguments.seconds, arguments.rounds)
 
 
-def compare(sizes: list[int], sessions: list[int], seconds: float, rounds: int) -> None:
-    print(f"{'mail':>8} {'sessions':>8} {'bare/s':>9} {'door/s':>9} {'ratio':>7}")
-    with started("bare") as bare, started("door") as door:
-        for kilobytes in sizes:
-            for number in sessions:
-                rates = {bare.name: 0.0, door.name: 0.0}
-                for _ in range(rounds):
-                    for contender in (bare, door):
-                        rates[contender.name] += measure(contender, kilobytes, number, seconds) / rounds
-                print(
-                    f"{kilobytes:>5} kB {number:>8} {rates['bare']:>9.1f} {rates['door']:>9.1f}"
-                    f" {rates['door'] / rates['bare']:>6.2f}x",
-                    flush=True,
-                )
+def compare(names: list[str], sizes: list[int], sessions: list[int], seconds: float, rounds: int) -> None:
+    """Print the rates, and their ratios to the first contender's."""
+    print(f"{'mail':>8} {'sessions':>8} " + " ".join(f"{name + ' /s':>18}" for name in names))
+    with contextlib.ExitStack() as stack:
+        contenders = [stack.enter_context(started(name)) for name in names]
+        for kilobytes, number in itertools.product(sizes, sessions):
+            rates = dict.fromkeys(names, 0.0)
+            for _ in range(rounds):
+                for contender in contenders:
+                    rates[contender.name] += measure(contender, kilobytes, number, seconds) / rounds
+            columns = [f"{rate:>9.1f} ({rate / rates[names[0]]:>5.2f}x)" for rate in rates.values()]
+            print(f"{kilobytes:>5} kB {number:>8} " + " ".join(columns), flush=True)
 
 
 if __name__ == "__main__":

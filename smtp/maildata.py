@@ -20,6 +20,7 @@ from smtp.policy import Limits
 END = b"\r\n.\r\n"
 CR, LF = END[:2]
 SLICE = 1 << 16
+ABANDONED_AFTER = 86_400.0
 LOOK_ALIKES = (b"\n.\n", b"\r.\r", b"\n.\r\n")
 """Ends to a careless server. A client that stops here waits for a reply; another smuggles commands behind it."""
 
@@ -140,13 +141,20 @@ class MailData:
         return unstuffed
 
 
+def remove_abandoned(spool_directory: Path, now: float) -> None:
+    """Remove what a killed process has left: no mail is on its way for a day. `now` is Unix time. Blocks."""
+    for mail in spool_directory.glob("*/mail"):
+        if now - mail.stat().st_mtime > ABANDONED_AFTER:
+            shutil.rmtree(mail.parent)
+
+
 def _has_bare_line_end(piece: bytes) -> bool:
     """Whether a CR or LF stands alone. In slices that stay in the processor's cache, each with the octet before it."""
     octets = np.frombuffer(piece, np.uint8)
     for start in range(0, len(piece), SLICE):
         returns = octets[max(0, start - 1) : start + SLICE] == CR
         feeds = octets[max(0, start - 1) : start + SLICE] == LF
-        if not np.array_equal(returns[:-1], feeds[1:]):
+        if (returns[:-1] != feeds[1:]).any():
             return True
     return piece.startswith(b"\n") or piece.endswith(b"\r")
 
