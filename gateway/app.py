@@ -9,8 +9,8 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Collection
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Collection, Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -95,11 +95,12 @@ class App:
         await self.wake.start()
         self._stack.push_async_callback(self.wake.stop)
         await remember_admin_token(self.store, settings, self.clock)
-        try:
+        with _named("FAXGATE_DOCUMENTS_URL"):
             self.documents: Documents = documents_from_url(settings.documents)
+        with _named("FAXGATE_LINES"):
             self.lines = build_lines(settings) if self._lines is None else self._lines
-        except ValueError as error:
-            raise BadSettingsError(str(error)) from error
+        with _named("FAXGATE_MAIL_URL"):
+            self._mailer = mailer_from_url(settings.mail, hostname=self._hostname)
         spool = settings.data_dir / "spool"
         spool.mkdir(exist_ok=True, mode=0o700)
         if self._roles & {"smtp", "worker"}:
@@ -142,7 +143,7 @@ class App:
         postman = Postman(
             self.store,
             self.documents,
-            mailer_from_url(settings.mail, hostname=self._hostname),
+            self._mailer,
             self.wake,
             self.clock,
             mail_from=settings.mail_from or f"faxgate@{self._hostname}",
@@ -240,10 +241,8 @@ async def open_desk(settings: Settings) -> Desk:
     """The operator's desk on the database that the settings name. Raises OurTrouble, BadSettingsError."""
     clock = Clock()
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
+    with _named("FAXGATE_DOCUMENTS_URL"):
         documents = documents_from_url(settings.documents)
-    except ValueError as error:
-        raise BadSettingsError(str(error)) from error
     store = await Store.open(settings.database)
     await remember_admin_token(store, settings, clock)
     wake = Wake(settings.database)
@@ -257,7 +256,7 @@ def build_lines(settings: Settings) -> list[Line]:
     for url in settings.lines:
         scheme = urlsplit(url).scheme
         if scheme != "loopback":
-            raise ValueError(f"FAXGATE_LINES: {scheme or url}: is unknown; take loopback://")
+            raise ValueError(f"{scheme or url}: is unknown; take loopback://")
         lines.append(LoopbackLine.from_url(url, settings.data_dir / "lines" / "loopback"))
     return lines
 
@@ -277,6 +276,15 @@ async def remember_admin_token(store: Store, settings: Settings, clock: Clock) -
         if await accounts.token(connection, given, clock.now()) is None:
             await accounts.add_token(connection, given, None, SCOPES, clock.now())
     return given
+
+
+@contextmanager
+def _named(variable: str) -> Iterator[None]:
+    """A value that a part cannot use is reported under the name of its setting."""
+    try:
+        yield
+    except ValueError as error:
+        raise BadSettingsError(f"{variable}: {error}") from error
 
 
 async def _cancelled(task: "asyncio.Task[None]") -> None:

@@ -122,7 +122,7 @@ def _lines(settings: Settings) -> Iterator[Finding]:
     try:
         lines = build_lines(settings)
     except ValueError as error:
-        yield Finding("lines", ok=False, text=str(error))
+        yield Finding("lines", ok=False, text=f"FAXGATE_LINES: {error}")
         return
     for line in lines:
         status = line.status()

@@ -6,9 +6,9 @@ variable.
 
 import ipaddress
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -92,14 +92,14 @@ class Settings(BaseSettings):
         host_and_port(value)
         return value
 
-    @model_validator(mode="after")
-    def _lines_alone(self) -> Self:
-        loopback = [line for line in self.lines if line.startswith("loopback:")]
-        if loopback and len(self.lines) > 1:
-            raise ValueError("lines: loopback:// stands alone, it cannot share the faxes with other lines")
-        if not self.lines:
-            raise ValueError("lines: at least one line is needed")
-        return self
+    @field_validator("lines")
+    @classmethod
+    def _loopback_alone(cls, lines: tuple[str, ...]) -> tuple[str, ...]:
+        if not lines:
+            raise ValueError("at least one line is needed, for example loopback://")
+        if len(lines) > 1 and any(line.startswith("loopback:") for line in lines):
+            raise ValueError("loopback:// stands alone, it cannot share the faxes with other lines")
+        return lines
 
     @property
     def database(self) -> str:

@@ -35,7 +35,7 @@ def documents_from_url(url: str) -> Documents:
     """The store that `FAXGATE_DOCUMENTS_URL` names. Raises ValueError."""
     parts = urlsplit(url)
     if parts.scheme != "file" or parts.netloc:
-        raise ValueError(f"FAXGATE_DOCUMENTS_URL: {parts.scheme or url}: is unknown; take file:///PATH")
+        raise ValueError(f"{parts.scheme or url}: is unknown; take file:///PATH")
     return FileDocuments(Path(unquote(parts.path)))
 
 

@@ -1,0 +1,163 @@
+"""The command line, as a process: what it prints, and how it fails."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.documents import papers
+
+Faxgate = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    return {**os.environ, "FAXGATE_DATA_DIR": str(tmp_path / "var")}
+
+
+@pytest.fixture
+def faxgate(tmp_path: Path, environment: dict[str, str]) -> Faxgate:
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "gateway.cli", *arguments]
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    return run
+
+
+def made(done: subprocess.CompletedProcess[str]) -> Any:
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_an_account_a_faxbox_and_a_fax(faxgate: Faxgate, tmp_path: Path) -> None:
+    account = made(faxgate("account", "add", "Practice", "--domain", "fax.example.com", "--timezone", "Europe/Paris"))
+    assert len(account["id"]) == 32
+    assert len(account["auth_token"]) == 64
+    options = ("--number", "+1 202 555 0101", "--allow", "@example.com", "--deliver-to", "alice@example.com")
+    box = made(faxgate("faxbox", "add", "Practice", "Front", *options))
+    assert box["account_id"] == account["id"]
+    assert box["numbers"] == ["+12025550101"]
+    assert [one["name"] for one in made(faxgate("account", "list"))] == ["Practice"]
+    assert [one["id"] for one in made(faxgate("faxbox", "list", account["id"]))] == [box["id"]]
+
+    (tmp_path / "letter.pdf").write_bytes(papers.letter())
+    fax = made(faxgate("send", "letter.pdf", "--to", "202-555-0190", "--faxbox", box["id"]))
+    assert fax["to"] == "+12025550190"
+    assert made(faxgate("status"))["outbound"] == {"attaching_files": 1}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("account", "add", "A", "--country", "XX"), "XX"),
+        (("account", "add", "A", "--timezone", "Mars/Olympus"), "Mars/Olympus"),
+        (("account", "add", "A", "--domain", "no domain"), "no domain"),
+        (("faxbox", "add", "nobody", "B"), "no account nobody"),
+        (("send", "missing.pdf", "--to", "+12025550190", "--faxbox", "0" * 32), "no faxbox"),
+    ],
+)
+def test_a_wrong_value_is_named(faxgate: Faxgate, arguments: tuple[str, ...], complaint: str) -> None:
+    done = faxgate(*arguments)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert complaint in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_what_somebody_has_cannot_be_taken(faxgate: Faxgate) -> None:
+    made(faxgate("account", "add", "One", "--domain", "fax.example.com"))
+    done = faxgate("account", "add", "Two", "--domain", "FAX.example.com")
+    assert done.returncode == 1
+    assert "fax.example.com is taken" in done.stderr
+    assert len(made(faxgate("account", "list"))) == 1
+
+
+def test_a_bad_setting_stops_the_start(faxgate: Faxgate, environment: dict[str, str]) -> None:
+    for name, value in (("FAXGATE_LINES", "carrier-pigeon://"), ("FAXGATE_MAIL_URL", "gopher://relay")):
+        environment[name] = value
+        done = faxgate("serve")
+        assert done.returncode == 1
+        assert name in done.stderr
+        del environment[name]
+
+
+def test_the_doctor_finds_everything_here(faxgate: Faxgate) -> None:
+    findings = {finding["name"]: finding["ok"] for finding in made(faxgate("doctor"))}
+    assert findings["libspandsp.so.2"]
+    assert findings["database"]
+    assert findings["line loopback"]
+
+
+def test_the_doctor_names_what_is_unsafe(faxgate: Faxgate, environment: dict[str, str]) -> None:
+    environment["FAXGATE_TRUSTED_NETWORKS"] = "0.0.0.0/0"
+    done = faxgate("doctor")
+    assert done.returncode == 1
+    [finding] = [finding for finding in json.loads(done.stdout) if not finding["ok"]]
+    assert "0.0.0.0/0" in finding["text"]
+
+
+class Serving:
+    """`faxgate serve` with a call under way."""
+
+    def __init__(self, faxgate: Faxgate, environment: dict[str, str], folder: Path) -> None:
+        with socket.socket() as smtp, socket.socket() as api:
+            smtp.bind(("127.0.0.1", 0))
+            api.bind(("127.0.0.1", 0))
+            environment["FAXGATE_SMTP_LISTEN"] = f"127.0.0.1:{smtp.getsockname()[1]}"
+            environment["FAXGATE_API_LISTEN"] = f"127.0.0.1:{api.getsockname()[1]}"
+        environment["FAXGATE_LINES"] = "loopback://?pace=realtime"
+        self._faxgate = faxgate
+        account = made(faxgate("account", "add", "A"))
+        box = made(faxgate("faxbox", "add", account["id"], "B"))
+        (folder / "letter.pdf").write_bytes(papers.letter())
+        made(faxgate("send", "letter.pdf", "--to", "+12025550190", "--faxbox", box["id"]))
+        command = [sys.executable, "-m", "gateway.cli", "serve"]
+        self.process = subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
+        self.wait_for_line(": answered")
+
+    def wait_for_line(self, text: str) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            if text in line:
+                return
+        raise AssertionError(f"never logged {text!r}")
+
+    def end(self) -> float:
+        """Seconds until it has ended by itself, with status 0."""
+        began = time.monotonic()
+        _, errors = self.process.communicate(timeout=100)
+        assert self.process.returncode == 0, errors
+        return time.monotonic() - began
+
+    def outbound(self) -> dict[str, int]:
+        counts: dict[str, int] = made(self._faxgate("status"))["outbound"]
+        return counts
+
+
+@pytest.fixture
+def serving(faxgate: Faxgate, environment: dict[str, str], tmp_path: Path) -> Serving:
+    return Serving(faxgate, environment, tmp_path)
+
+
+def test_sigterm_lets_a_call_go_on_to_its_end(serving: Serving) -> None:
+    serving.process.send_signal(signal.SIGTERM)
+    serving.wait_for_line("completed")
+    serving.end()
+    assert serving.outbound() == {"completed": 1}
+
+
+def test_a_second_sigterm_hangs_up_and_the_fax_goes_back_into_the_queue(serving: Serving) -> None:
+    serving.process.send_signal(signal.SIGTERM)
+    serving.wait_for_line("waiting for the running calls")
+    serving.process.send_signal(signal.SIGTERM)
+    serving.wait_for_line("The gateway was stopped")
+    serving.end()
+    assert serving.outbound() == {"pending": 1}
