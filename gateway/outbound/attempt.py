@@ -93,7 +93,7 @@ class Calling:
         attempt = calls[-1] if calls else None
         if attempt is None or attempt.outcome:
             log.warning("fax %s was claimed but not dialled: back into the queue", fax.id)
-            await self._again(fax, None, None)
+            await self._redial(fax, None)
             return
         line = next((line for line in self.lines if line.name == attempt.line), None)
         record = None if line is None else await line.settle(attempt.id)
@@ -107,7 +107,7 @@ class Calling:
                 assert record.result is not None
                 await self._conclude(fax, attempt, record.result)
             case CallState.UNANSWERED:
-                await self._again(fax, attempt, None)
+                await self._redial(fax, attempt)
             case CallState.UNKNOWN:
                 await self._end(fax, attempt, Status.FAILED, None, UNKNOWN, outcome="unknown")
         if line is not None:
@@ -143,8 +143,7 @@ class Calling:
     async def _conclude(self, fax: Fax, attempt: Attempt, result: CallResult) -> None:
         """Decide what follows, and write it down with the call record and the notices in one transaction."""
         now = self.clock.now()
-        async with self.store.read() as connection:
-            cancelled = (await faxes.find(connection, fax.id)).cancel_requested
+        cancelled = await self._is_cancelled(fax)
         verdict = retry.decide(replace(fax, attempts=attempt.number), result, now)
         error = explain(result).sentence
         match verdict:
@@ -160,33 +159,42 @@ class Calling:
             case retry.RetryAt():
                 await self._again(fax, attempt, result, verdict, error)
 
+    async def _redial(self, fax: Fax, attempt: Attempt | None) -> None:
+        """Nothing can have reached the far end: due again at once, and not counted."""
+        if await self._is_cancelled(fax):
+            await self._end(fax, attempt, Status.CANCELLED, None, "Cancelled.", counted=False)
+        else:
+            await self._again(fax, attempt, None, retry.RetryAt(self.clock.now(), counted=False), "")
+
+    async def _is_cancelled(self, fax: Fax) -> bool:
+        async with self.store.read() as connection:
+            return (await faxes.find(connection, fax.id)).cancel_requested
+
     async def _again(
         self,
         fax: Fax,
         attempt: Attempt | None,
         result: CallResult | None,
-        verdict: retry.RetryAt | None = None,
-        error: str = "",
+        verdict: retry.RetryAt,
+        error: str,
     ) -> None:
-        """Back to pending. Without a verdict nothing reached the far end, so it is due at once and not counted."""
+        """Back to pending."""
         now = self.clock.now()
-        counted = verdict is not None and verdict.counted
-        due_at = now if verdict is None else verdict.at
         async with self.store.begin() as connection:
             if attempt is not None:
-                await attempts.finish(connection, attempt.id, "failed", result, counted=counted)
+                await attempts.finish(connection, attempt.id, "failed", result, counted=verdict.counted)
             await faxes.move(
                 connection,
                 fax,
                 Status.PENDING,
                 now,
-                due_at=due_at,
-                tries=fax.tries + counted,
+                due_at=verdict.at,
+                tries=fax.tries + verdict.counted,
                 result=result or fax.result,
                 error=error,
             )
             await queue.release_slots(connection, fax.id)
-        log.info("fax %s: %s next call at %s", fax.id, error, due_at)
+        log.info("fax %s: %s next call at %s", fax.id, error, verdict.at)
         await self.wake.notify(DIAL)
 
     async def _end(
