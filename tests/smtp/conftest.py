@@ -37,7 +37,9 @@ TEXT_BOX = Faxbox(
 UMBRELLA_BOX = Faxbox(
     id="umbrella-box", account_id="umbrella", name="Lab", created_at=WHEN, permits=("alice@example.com",)
 )
+OPEN_BOX = Faxbox(id="open-box", account_id="acme", name="Everybody", created_at=WHEN, permits=(".*",))
 SERVED = {
+    "open.example.com": (ACME, [OPEN_BOX]),
     "fax.example.com": (ACME, [ACME_BOX]),
     "text.example.com": (ACME, [TEXT_BOX]),
     "fax.example.net": (UMBRELLA, [UMBRELLA_BOX]),

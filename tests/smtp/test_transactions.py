@@ -102,6 +102,7 @@ async def test_a_refused_document_refuses_the_mail_to_both(client: Client, door:
 async def test_the_null_sender_reaches_the_operator_only(client: Client, door: Door) -> None:
     assert (await client.ask("MAIL FROM:<>")).startswith("250")
     assert (await client.ask(f"RCPT TO:<{NUMBER}>")).startswith("550 5.7.1")
+    assert (await client.ask("RCPT TO:<+15551234567@open.example.com>")).startswith("550 5.7.1")  # permits all
     assert (await client.ask("RCPT TO:<postmaster@fax.example.com>")).startswith("250")
     assert (await client.ask("DATA")).startswith("354")
     assert (await client.ask(octets(written()) + b".")).startswith("250")
