@@ -8,13 +8,9 @@ been received exactly once; nothing may be received twice. Prints the counts; ex
 import argparse
 import asyncio
 import io
-import json
-import os
 import random
 import shutil
-import signal
 import smtplib
-import socket
 import sqlite3
 import sys
 import tempfile
@@ -23,9 +19,10 @@ from dataclasses import asdict, dataclass, field
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
-from typing import Any
 
 from PIL import Image, ImageDraw
+
+from benchmarks.gateway import DOMAIN, Gateway
 
 BITS = 16
 BOB, FAX_MACHINE, NOBODY = "+12025550102", "+12025550190", "+12025550194"
@@ -85,71 +82,25 @@ def number_on(image: Path) -> int:
         return sum(1 << bit for bit, column in enumerate(columns) if dark.getpixel((column, row)) == 0)
 
 
-class Gateway:
-    """`faxgate serve` as a process that is killed and started again."""
-
-    def __init__(self, folder: Path, *, pace: str) -> None:
-        self.folder = folder
-        self.smtp_port, self.api_port = _free_port(), _free_port()
-        self.environment = {
-            **os.environ,
-            "FAXGATE_DATA_DIR": str(folder),
-            "FAXGATE_SMTP_LISTEN": f"127.0.0.1:{self.smtp_port}",
-            "FAXGATE_API_LISTEN": f"127.0.0.1:{self.api_port}",
-            "FAXGATE_LINES": f"loopback://?pace={pace}",
-            "FAXGATE_LEASE_SECONDS": "2",
-            "FAXGATE_SMTP_HOSTNAME": "fax.example.com",
-        }
-        self.process: asyncio.subprocess.Process | None = None
-
-    async def start(self) -> None:
-        with (self.folder / "gateway.log").open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "gateway.cli", "serve", env=self.environment, stderr=log
-            )
-
-    async def up(self) -> None:
-        """Wait until it listens."""
-        for _ in range(400):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.smtp_port)) == 0:
-                    return
-            await asyncio.sleep(0.05)
-        raise SystemExit(f"the gateway did not start: see {self.folder}/gateway.log")
-
-    async def kill(self) -> None:
-        assert self.process is not None
-        self.process.kill()
-        await self.process.wait()
-
-    async def stop(self) -> None:
-        assert self.process is not None
-        self.process.send_signal(signal.SIGTERM)
-        await self.process.wait()
-
-    async def command(self, *arguments: str) -> Any:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "gateway.cli", *arguments, env=self.environment, stdout=asyncio.subprocess.PIPE
-        )
-        output, _ = await process.communicate()
-        return json.loads(output)
-
-
 class Sender:
     """Sends mails one after the other, and notes which were answered 250."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, pause: float = 0.0) -> None:
+        """`pause` seconds after each mail."""
         self._port = port
+        self._pause = pause
         self.accepted: list[int] = []
         self.unanswered: list[int] = []
         self.stopping = False
 
     async def run(self, numbers: "asyncio.Queue[int]") -> None:
-        while not self.stopping:
+        """Send until told to stop, or no number is left."""
+        while not self.stopping and not numbers.empty():
             number = numbers.get_nowait()
             try:
                 await asyncio.to_thread(self._send, number)
                 self.accepted.append(number)
+                await asyncio.sleep(self._pause)
             except (OSError, smtplib.SMTPException):
                 self.unanswered.append(number)
                 await asyncio.sleep(0.1)
@@ -161,24 +112,18 @@ class Sender:
         mail.add_attachment(page(number), maintype="application", subtype="pdf", filename="page.pdf")
         to = {0: FAX_MACHINE, 1: NOBODY}.get(number % 5, BOB)
         with smtplib.SMTP("127.0.0.1", self._port, timeout=20) as client:
-            client.sendmail("alice@example.com", [f"{to}@fax.example.com"], mail.as_bytes(policy=SMTP))
+            client.sendmail("alice@example.com", [f"{to}@{DOMAIN}"], mail.as_bytes(policy=SMTP))
 
 
-async def prove(rounds: int, *, seed: int, pace: str = "fast", folder: Path) -> Counts:
+async def prove(rounds: int, *, seed: int, pace: str = "fast", pause: float = 0.0, folder: Path) -> Counts:
     """Run the rounds in `folder` and count."""
     chance = random.Random(seed)
-    gateway = Gateway(folder, pace=pace)
-    account = await gateway.command("account", "add", "Crash", "--domain", "fax.example.com", "--max-calls", "50")
-    bob = ("--number", BOB, "--deliver-to", "bob@example.com")
-    await gateway.command("faxbox", "add", account["id"], "Bob", *bob)
-    await gateway.command("faxbox", "add", account["id"], "Alice", "--allow", "alice@example.com")
-    numbers: asyncio.Queue[int] = asyncio.Queue()
-    for number in range(1, 1 << BITS):
-        numbers.put_nowait(number)
-    senders = [Sender(gateway.smtp_port) for _ in range(SENDERS)]
+    gateway = await installed(folder, pace=pace)
+    clients = [Sender(gateway.smtp_port, pause=pause) for _ in range(SENDERS)]
     await gateway.start()
     await gateway.up()
-    sending = [asyncio.create_task(sender.run(numbers)) for sender in senders]
+    numbers = numbered(1, 1 << BITS)
+    sending = [asyncio.create_task(client.run(numbers)) for client in clients]
     for _ in range(rounds):
         await asyncio.sleep(chance.uniform(0.05, 1.5))
         await gateway.kill()
@@ -186,17 +131,36 @@ async def prove(rounds: int, *, seed: int, pace: str = "fast", folder: Path) -> 
         # Half the kills fall into the start, the other half into the work.
         if chance.random() < 0.5:
             await gateway.up()
-    for sender in senders:
-        sender.stopping = True
+    for client in clients:
+        client.stopping = True
     await asyncio.gather(*sending)
-    await _all_ended(folder)
+    await all_ended(folder)
     await gateway.stop()
-    counts = _count(folder, senders)
+    counts = count(folder, clients)
     counts.rounds = rounds
     return counts
 
 
-async def _all_ended(folder: Path) -> None:
+async def installed(folder: Path, *, pace: str = "fast") -> Gateway:
+    """A gateway with the account and the boxes that the mails need; not started."""
+    gateway = Gateway(folder, lines=f"loopback://?pace={pace}", lease_seconds="2")
+    account = await gateway.command("account", "add", "Crash", "--domain", DOMAIN, "--max-calls", "50")
+    bob = ("--number", BOB, "--deliver-to", "bob@example.com")
+    await gateway.command("faxbox", "add", account["id"], "Bob", *bob)
+    await gateway.command("faxbox", "add", account["id"], "Alice", "--allow", "alice@example.com")
+    return gateway
+
+
+def numbered(first: int, end: int) -> "asyncio.Queue[int]":
+    """The numbers of mails to be sent."""
+    numbers: asyncio.Queue[int] = asyncio.Queue()
+    for number in range(first, end):
+        numbers.put_nowait(number)
+    return numbers
+
+
+async def all_ended(folder: Path) -> None:
+    """Wait, but not for ever, until every fax has ended and every notice is sent."""
     ended = "('completed', 'failed', 'cancelled', 'received', 'partial')"
     for _ in range(int(PATIENCE * 4)):
         with sqlite3.connect(folder / "faxgate.db", timeout=20) as database:
@@ -208,7 +172,8 @@ async def _all_ended(folder: Path) -> None:
         await asyncio.sleep(0.25)
 
 
-def _count(folder: Path, senders: list[Sender]) -> Counts:
+def count(folder: Path, senders: list[Sender]) -> Counts:
+    """What became of the mails that `senders` sent, by the database, the documents and the mailbox of `folder`."""
     accepted = {number for sender in senders for number in sender.accepted}
     counts = Counts(mails_accepted=len(accepted), mails_unanswered=sum(len(sender.unanswered) for sender in senders))
     database = sqlite3.connect(folder / "faxgate.db")
@@ -257,12 +222,6 @@ def _count(folder: Path, senders: list[Sender]) -> Counts:
     )
     counts.notices_sent_twice = sum(count - 1 for count in mails.values())
     return counts
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def main() -> int:
