@@ -34,6 +34,7 @@ from gateway.ports import Documents, Line
 from gateway.routing import Routing
 from gateway.sandbox import PRELOAD, Sandbox
 from gateway.settings import BadSettingsError, Settings, host_and_port
+from gateway.spool import remove_abandoned
 from gateway.storage import documents_from_url
 from gateway.store import accounts
 from gateway.store.engine import Store
@@ -103,6 +104,7 @@ class App:
             self._mailer = mailer_from_url(settings.mail, hostname=self._hostname)
         spool = settings.data_dir / "spool"
         spool.mkdir(exist_ok=True, mode=0o700)
+        await asyncio.to_thread(remove_abandoned, spool, self.clock.now().timestamp())
         if self._roles & {"smtp", "worker"}:
             self.sandbox = Sandbox(preload=(*PRELOAD, "smtp.message"))
             await self.sandbox.start()
@@ -174,6 +176,7 @@ class App:
             limits=Limits(
                 size=settings.smtp_max_size,
                 recipients=settings.smtp_max_recipients,
+                pages=settings.max_pages,
                 connections=settings.smtp_max_connections,
                 connections_per_peer=settings.smtp_max_connections_per_peer,
                 idle_seconds=settings.smtp_idle_seconds,

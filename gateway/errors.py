@@ -10,6 +10,7 @@
         NoDocument               554 5.6.1   400   nothing in the mail can be faxed
         DocumentRefused          554 5.6.1   400   a document cannot be opened, or not within the limits
         TooLarge                 552 5.3.4   413
+        MailLoop                 554 5.4.6   400   passed on, this mail could come back
         NotFound                             404
         Conflict                             409   the state or a revision does not allow it
         BadField                             400   a field of a request, named
@@ -91,6 +92,10 @@ class DocumentRefused(Refused):
 
 class TooLarge(Refused):
     smtp, http, code = "552 5.3.4", 413, "too_large"
+
+
+class MailLoop(Refused):
+    smtp, http, code = "554 5.4.6", 400, "mail_loop"
 
 
 class NotFound(Refused):

@@ -1,8 +1,8 @@
 """Mail to `postmaster@` a served domain (RFC 5321 4.5.1), passed on to the operator as it came.
 
-Only trace headers are put before the message; not a byte of it is changed. A mail that has been here before, has
-gone through too many hands or was written by a machine is refused: passed on, it could come round for ever. The
-refusal is an error of the session, so ask `refuse_loop` before the 250.
+Only trace headers are put before the message; not a byte of it is changed. A mail that has been here before or has
+gone through too many hands is refused: passed on, it could come round for ever. One that a machine wrote is passed on,
+since reports and bounces are what postmaster is for; it leaves with the null sender, so that nothing answers it.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from email.parser import BytesHeaderParser
 from email.policy import compat32
 from email.utils import format_datetime
 
-from gateway.errors import Refused
+from gateway.errors import MailLoop, TooLarge
 from gateway.wording import one_line
 
 MAX_RECEIVED = 100
@@ -20,12 +20,6 @@ MAX_RECEIVED = 100
 
 _MARK = "X-Faxgate-Operator"
 _HEADER_BYTES = 1 << 20
-
-
-class MailLoop(Refused):
-    """Passed on, this mail could come back."""
-
-    smtp, http, code = "554 5.4.6", 400, "mail_loop"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +38,10 @@ class Passage:
     date: datetime
 
 
+MOST_BYTES = 1 << 20
+"""Anybody may write to postmaster, so nobody may fill the outbox that way."""
+
+
 def refuse_loop(message: bytes) -> None:
     """Raise MailLoop where `message` must not be passed on."""
     headers = _headers(message)
@@ -51,18 +49,16 @@ def refuse_loop(message: bytes) -> None:
         raise MailLoop("This mail has been here before.")
     if len(headers.get_all("Received", [])) > MAX_RECEIVED:
         raise MailLoop(f"This mail has been passed on more than {MAX_RECEIVED} times.")
-    # RFC 3834 5: parameters and comments may follow the keyword; only `no` speaks of a person.
-    automatic = str(headers.get("Auto-Submitted", "no")).split(";")[0].split("(")[0].strip().lower()
-    if automatic not in {"", "no"}:
-        raise MailLoop("This mail was written by a machine; it is not passed on.")
 
 
 def to_operator(message: bytes, passage: Passage) -> bytes:
-    """The message as the operator gets it: trace headers, then the message unchanged. Raises MailLoop.
+    """The message as the operator gets it: trace headers, then the message unchanged. Raises MailLoop, TooLarge.
 
     The operator's address is the envelope recipient alone, and the null reverse path the envelope sender: what
     bounces must not bounce again.
     """
+    if len(message) > MOST_BYTES:
+        raise TooLarge(f"Mail to postmaster has at most {MOST_BYTES} octets.")
     refuse_loop(message)
     peer, helo, recipient = (one_line(text, 250) for text in (passage.peer, passage.helo, passage.recipient))
     sender = _atom(one_line(passage.sender, 250)) if passage.sender else ""

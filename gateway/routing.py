@@ -15,6 +15,8 @@ from gateway.store import accounts
 from gateway.store.engine import Store
 from gateway.store.wake import ACCOUNTS, Wake
 
+POSTMASTER = "postmaster"
+
 KEPT_FOR = timedelta(seconds=5)
 MOST_KEPT = 10_000
 
@@ -31,9 +33,9 @@ class FaxRoute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorRoute:
-    """`postmaster@` a served domain (RFC 5321 4.5.1)."""
+    """`postmaster@` a served domain, or `postmaster` alone (RFC 5321 4.5.1)."""
 
-    account: Account
+    account: Account | None
     address: str
 
 
@@ -47,16 +49,23 @@ class Routing:
         self._changed = wake.event(ACCOUNTS)
         self._kept: dict[str, tuple[datetime, Served]] = {}
 
+    async def owner(self, domain: str) -> Account | None:
+        """The account that mail to `domain` is for; None where nobody owns it. Raises OurTrouble."""
+        served = await self._served(domain.lower())
+        return None if served is None else served[0]
+
     async def route(self, sender: str, local: str, domain: str) -> FaxRoute | OperatorRoute:
         """Where a recipient leads. `sender` is the envelope sender, empty for the null reverse path.
 
         Raises UnknownDomain, BadNumber, NotPermitted; OurTrouble when the database cannot say.
         """
+        if not domain and local.lower() == POSTMASTER:
+            return OperatorRoute(account=None, address=local)
         served = await self._served(domain.lower())
         if served is None:
             raise UnknownDomain(f"{domain} is not served here.")
         account, boxes = served
-        if local.lower() == "postmaster":
+        if local.lower() == POSTMASTER:
             return OperatorRoute(account=account, address=f"{local}@{domain}")
         destination = to_e164(local, account.country)
         faxbox = permitted_box(boxes, sender)

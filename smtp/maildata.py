@@ -20,7 +20,6 @@ from smtp.policy import Limits
 END = b"\r\n.\r\n"
 CR, LF = END[:2]
 SLICE = 1 << 16
-ABANDONED_AFTER = 86_400.0
 LOOK_ALIKES = (b"\n.\n", b"\r.\r", b"\n.\r\n")
 """Ends to a careless server. A client that stops here waits for a reply; another smuggles commands behind it."""
 
@@ -28,9 +27,8 @@ LOOK_ALIKES = (b"\n.\n", b"\r.\r", b"\n.\r\n")
 class MailData:
     """One mail on its way in. Feed it until `feed` returns what lies behind the end marker."""
 
-    def __init__(self, limits: Limits, directory: Path, prefix: bytes = b"") -> None:
-        """`directory` is made when the first octet goes to disk. `prefix` (a Received field) comes before the mail and
-        does not count as its size."""
+    def __init__(self, limits: Limits, directory: Path) -> None:
+        """`directory` is made when the first octet goes to disk."""
         self.size = 0
         """Octets, as RFC 1870 counts them. Of a mail that is too large: those that were looked at."""
         self.refusal = ""
@@ -38,7 +36,6 @@ class MailData:
         self._limits = limits
         self._room = min(limits.memory, limits.size)
         self._directory = directory
-        self._prefix = prefix
         self._piece = bytearray(b"\r\n")
         self._file: BinaryIO | None = None
         self._content = b""
@@ -95,7 +92,7 @@ class MailData:
     def finish(self) -> bytes | Path:
         """The mail, checked and unstuffed, in memory or in its file. Only without a `refusal`. Blocks if large."""
         if not self._file:
-            return self._prefix + self._content
+            return self._content
         self._write(self._content)
         self._file.close()
         return self.path
@@ -116,7 +113,6 @@ class MailData:
         if not self._file:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._file = self.path.open("wb")
-            self._file.write(self._prefix)
         self._file.write(octets)
 
     def _refuse(self, reply: str) -> None:
@@ -139,13 +135,6 @@ class MailData:
         if self.size > self._limits.size:
             self._refuse(replies.TOO_LARGE)
         return unstuffed
-
-
-def remove_abandoned(spool_directory: Path, now: float) -> None:
-    """Remove what a killed process has left: no mail is on its way for a day. `now` is Unix time. Blocks."""
-    for mail in spool_directory.glob("*/mail"):
-        if now - mail.stat().st_mtime > ABANDONED_AFTER:
-            shutil.rmtree(mail.parent)
 
 
 def _has_bare_line_end(piece: bytes) -> bool:

@@ -13,6 +13,8 @@ class Limits:
     """Octets of one mail (RFC 1870)."""
     recipients: int = 100
     """RCPT commands of one mail, refused ones too (RFC 5321 4.5.3.1.8)."""
+    pages: int = 500
+    """Pages of one document, and of all of them together."""
     connections: int = 500
     connections_per_peer: int = 100
     idle_seconds: float = 300.0

@@ -1,11 +1,9 @@
 """The listener: a socket in the gateway's own event loop, and the sessions that came through it."""
 
 import asyncio
-import time
 from collections import Counter
 
 from smtp import replies
-from smtp.maildata import remove_abandoned
 from smtp.policy import Policy
 from smtp.session import Session
 from smtp.transaction import Gateway
@@ -24,7 +22,6 @@ class Server:
 
     async def start(self, host: str, port: int) -> None:
         """Listen. Raises OSError where the address cannot be had."""
-        await asyncio.to_thread(remove_abandoned, self.policy.spool_directory, time.time())
         loop = asyncio.get_running_loop()
         self._listener = await loop.create_server(lambda: Session(self), host, port, backlog=512)
 

@@ -4,8 +4,6 @@ promises is true.
 
 import asyncio
 import logging
-from datetime import UTC, datetime
-from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 from gateway.errors import BadAddress
@@ -161,7 +159,7 @@ class Session(Connection):
     def _begin(self, sender: str, *, utf8: bool = False) -> Transaction:
         trusted = self._policy.trusts(self.host)
         entry = new_entry(new_id(), self.peer, self._helo, sender, trusted=trusted)
-        return Transaction(self._server.gateway, entry, max_recipients=self._limits.recipients, utf8=utf8)
+        return Transaction(self._server.gateway, self._policy, entry, utf8=utf8)
 
     async def _refuse_mail(self, sender: str, reply: str, detail: str = "") -> None:
         """A sender that is refused at MAIL is a transaction too, and in the smtplog."""
@@ -204,7 +202,7 @@ class Session(Connection):
     async def _receive_mail(self, transaction: Transaction) -> None:
         """354, the mail, the reply."""
         directory = self._policy.spool_directory / transaction.entry.id
-        mail = MailData(self._limits, directory, self._received(transaction) if transaction.for_operator else b"")
+        mail = MailData(self._limits, directory)
         self._receiving = True
         try:
             transaction.entry.reply = replies.START_DATA
@@ -239,18 +237,6 @@ class Session(Connection):
                 return
         if rest:
             self._put_back(rest)
-
-    def _received(self, transaction: Transaction) -> bytes:
-        """The trace field (RFC 5321 4.4) that the operator's copy gets."""
-        protocol = "ESMTP" if self._extended else "SMTP"
-        if transaction.utf8:
-            protocol = "UTF8SMTP"  # RFC 6531 4.3
-        field = (
-            f"Received: from {self._helo} ([{self.host}])\r\n"
-            f"\tby {self.hostname} with {protocol} id {transaction.entry.id};\r\n"
-            f"\t{format_datetime(datetime.now(UTC))}\r\n"
-        )
-        return field.encode()
 
     async def smtp_RSET(self, arg: str) -> None:  # noqa: N802
         if arg:

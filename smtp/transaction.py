@@ -16,18 +16,24 @@ from typing import Protocol
 from gateway.accounts import Account
 from gateway.errors import FaxgateError, NotPermitted, OurTrouble, Refused, UnknownDomain
 from gateway.fax import LeftOut
+from gateway.operator_mail import Passage, to_operator
 from gateway.outbound.submit import MailedDocument, Origin, Submission
 from gateway.routing import FaxRoute, OperatorRoute
 from gateway.smtplog import AttachmentLog, RecipientLog, SmtplogEntry
 from smtp import replies
 from smtp.addresses import Address
 from smtp.message import FAXED, LEFT_OUT, Message, Options
+from smtp.policy import Policy
 
 log = logging.getLogger(__name__)
 
 
 class Routing(Protocol):
     """`gateway.routing.Routing`."""
+
+    async def owner(self, domain: str) -> Account | None:
+        """Whose domain it is. Raises FaxgateError."""
+        ...
 
     async def route(self, sender: str, local: str, domain: str) -> FaxRoute | OperatorRoute:
         """Where a recipient leads. Raises FaxgateError."""
@@ -70,12 +76,12 @@ class Gateway:
 
 
 class Transaction:
-    def __init__(self, gateway: Gateway, entry: SmtplogEntry, *, max_recipients: int, utf8: bool = False) -> None:
+    def __init__(self, gateway: Gateway, policy: Policy, entry: SmtplogEntry, *, utf8: bool = False) -> None:
         self.entry = entry
         self.utf8 = utf8
         self.ended = False
         self._gateway = gateway
-        self._max_recipients = max_recipients
+        self._policy = policy
         self._turned_away = 0
         self._account: Account | None = None
         self._routes: dict[tuple[str, str], FaxRoute] = {}
@@ -85,20 +91,16 @@ class Transaction:
     def has_recipients(self) -> bool:
         return bool(self._routes or self._operators)
 
-    @property
-    def for_operator(self) -> bool:
-        return bool(self._operators)
-
     async def rcpt(self, address: Address) -> str:
         """Decide a recipient (RFC 5321 3.3). Returns the reply."""
-        if len(self.entry.recipients) >= self._max_recipients:
+        if len(self.entry.recipients) >= self._policy.limits.recipients:
             self._turned_away += 1
             self.entry.reply = replies.TOO_MANY_RECIPIENTS
             return self.entry.reply
         line = RecipientLog(address=address.written, number=address.local)
         self.entry.recipients.append(line)
         try:
-            line.reply = self._take(await self._route(address), line)
+            line.reply = await self._decide(address, line)
         except FaxgateError as error:
             line.reply = self._refusal(error)
         except Exception as error:
@@ -111,8 +113,18 @@ class Transaction:
     def note_malformed(self, written: str, reply: str) -> None:
         """Log a RCPT whose argument could not be read."""
         self.entry.reply = reply
-        if len(self.entry.recipients) < self._max_recipients:
+        if len(self.entry.recipients) < self._policy.limits.recipients:
             self.entry.recipients.append(RecipientLog(address=written, reply=reply))
+
+    async def _decide(self, address: Address, line: RecipientLog) -> str:
+        """The transaction serves the account whose domain comes first, refused or not: the entry is that account's."""
+        owner = await self._gateway.routing.owner(address.domain)
+        if owner is not None:
+            if self._account is not None and self._account.id != owner.id:
+                return replies.OTHER_ACCOUNT
+            self._account = owner
+            self.entry.account_id = owner.id
+        return self._take(await self._route(address), line)
 
     async def _route(self, address: Address) -> FaxRoute | OperatorRoute:
         if address.domain.startswith("["):
@@ -135,10 +147,6 @@ class Transaction:
         return route
 
     def _take(self, route: FaxRoute | OperatorRoute, line: RecipientLog) -> str:
-        if self._account and self._account.id != route.account.id:
-            return replies.OTHER_ACCOUNT
-        self._account = route.account
-        self.entry.account_id = route.account.id
         if isinstance(route, OperatorRoute):
             self._operators.append(route)
             return replies.RECIPIENT_OK
@@ -168,6 +176,7 @@ class Transaction:
         options = Options(
             faxed=bool(self._routes),
             body_as_page=all(route.faxbox.body_as_page for route in self._routes.values()),
+            max_pages=self._policy.limits.pages,
             spool=content.parent if isinstance(content, Path) else None,
         )
         try:
@@ -194,9 +203,6 @@ class Transaction:
         ]
 
     async def _submit(self, message: Message, content: bytes | Path) -> None:
-        operator_mail = None
-        if self._operators:
-            operator_mail = await asyncio.to_thread(content.read_bytes) if isinstance(content, Path) else content
         submission = Submission(
             origin=Origin.of_mail(self.entry),
             entry=self.entry,
@@ -212,13 +218,27 @@ class Transaction:
                 if part.outcome == LEFT_OUT
             ),
             repeat_of=message.identity,
-            operator_mail=operator_mail,
+            operator_mail=await self._operator_mail(content) if self._operators else None,
         )
         self._close()
         self.entry.accepted = True
         self.entry.reply = f"250 2.0.0 Accepted as {self.entry.id}"
         await self._gateway.submissions.submit(submission)
         self.ended = True
+
+    async def _operator_mail(self, content: bytes | Path) -> bytes:
+        """The mail as the operator gets it. Raises MailLoop, TooLarge."""
+        passage = Passage(
+            notice_id=self.entry.id,
+            recipient=self._operators[0].address,
+            sender=self.entry.sender,
+            peer=self.entry.peer,
+            helo=self.entry.helo,
+            hostname=self._policy.hostname,
+            date=self.entry.received_at,
+        )
+        message = await asyncio.to_thread(content.read_bytes) if isinstance(content, Path) else content
+        return to_operator(message, passage)
 
     async def _fail(self, reply: str) -> str:
         self.entry.accepted = False

@@ -52,6 +52,9 @@ class InMemoryRouting:
     def __init__(self) -> None:
         self.broken = False
 
+    async def owner(self, domain: str) -> Account | None:
+        return SERVED[domain][0] if domain in SERVED else None
+
     async def route(self, sender: str, local: str, domain: str) -> FaxRoute | OperatorRoute:
         if domain == "trouble.example":
             raise OurTrouble("The addresses cannot be looked up now, try again later.", detail="no database")

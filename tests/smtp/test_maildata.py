@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smtp import replies
-from smtp.maildata import MailData, remove_abandoned
+from smtp.maildata import MailData
 from smtp.policy import Limits
 
 SMALL = Limits(size=2000, memory=200, text_line=100, drained=100_000)
@@ -99,26 +99,3 @@ def test_the_longest_line(tmp_path: Path, length: int, refused: bool) -> None:
         mail = MailData(SMALL, tmp_path / "1")
         mail.feed(b"y\r\n" * place + b"x" * length + b"\r\n.\r\n")
         assert bool(mail.refusal) == refused
-
-
-def test_what_a_killed_process_has_left_is_removed_after_a_day(tmp_path: Path) -> None:
-    mail = MailData(SMALL, tmp_path / "1")
-    assert feed(mail, b"abcdefgh\r\n" * 100 + b".\r\n", [100]) == b""
-    mail.finish()
-    now = mail.path.stat().st_mtime
-    remove_abandoned(tmp_path, now + 80_000)
-    assert mail.path.exists()
-    remove_abandoned(tmp_path, now + 90_000)
-    assert not (tmp_path / "1").exists()
-    remove_abandoned(tmp_path / "none", now)
-
-
-def test_the_prefix_comes_first_and_does_not_count(tmp_path: Path) -> None:
-    for body in (b"a\r\n", b"abcdefgh\r\n" * 100):
-        mail = MailData(SMALL, tmp_path / "1", b"Received: x\r\n")
-        assert feed(mail, body + b".\r\n", [100]) == b""
-        assert content(mail) == b"Received: x\r\n" + body
-        assert mail.size == len(body)
-        assert mail.spooled == (len(body) > 200)
-        mail.discard()
-        assert not (tmp_path / "1").exists()
