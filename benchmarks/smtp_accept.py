@@ -147,6 +147,9 @@ class OneBox:
     account = Account(id="a", name="Bench", created_at=when)
     box = Faxbox(id="b", account_id="a", name="Bench", created_at=when)
 
+    async def owner(self, domain: str) -> Account | None:
+        return self.account
+
     async def route(self, sender: str, local: str, domain: str) -> FaxRoute | OperatorRoute:
         destination = to_e164(local, "US")
         return FaxRoute(account=self.account, faxbox=self.box, number=local, destination=destination)
