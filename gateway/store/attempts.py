@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.fax import Attempt, CallResult, Direction
 from gateway.store import tables
-from gateway.store.tables import plain, values
+from gateway.store.tables import values
 
 _attempt = tables.attempt
 _result = TypeAdapter(CallResult | None)
@@ -23,7 +23,7 @@ async def finish(
     connection: AsyncConnection, attempt_id: str, outcome: str, result: CallResult | None, *, counted: bool = True
 ) -> None:
     query = update(_attempt).where(_attempt.c.id == attempt_id)
-    await connection.execute(query.values(outcome=outcome, counted=counted, result=plain(result)))
+    await connection.execute(query.values(outcome=outcome, counted=counted, result=result))
 
 
 async def of_fax(connection: AsyncConnection, fax_id: str) -> Sequence[Attempt]:

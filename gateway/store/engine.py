@@ -21,6 +21,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from gateway.errors import OurTrouble
+from gateway.store.tables import to_json
 
 log = logging.getLogger(__name__)
 
@@ -110,13 +111,18 @@ def _engine(url: str) -> AsyncEngine:
             pool_size=8,
             max_overflow=0,
             connect_args={"timeout": BUSY_SECONDS},
+            json_serializer=to_json,
         )
         event.listen(engine.sync_engine, "connect", _sqlite_connect)
         event.listen(engine.sync_engine, "begin", _sqlite_begin)
         return engine
     if parsed.drivername in ("postgresql", "postgres"):
         return create_async_engine(
-            parsed.set(drivername="postgresql+psycopg"), pool_size=8, max_overflow=8, pool_pre_ping=True
+            parsed.set(drivername="postgresql+psycopg"),
+            pool_size=8,
+            max_overflow=8,
+            pool_pre_ping=True,
+            json_serializer=to_json,
         )
     raise OurTrouble(f"FAXGATE_DATABASE_URL: {parsed.drivername}: is unknown; take sqlite:///PATH or postgresql://...")
 

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.errors import Conflict, NotFound
 from gateway.fax import ENDED, TRANSITIONS, CallResult, Direction, Document, Fax, LeftOut, Progress, Status
 from gateway.store import tables
-from gateway.store.tables import plain, values
+from gateway.store.tables import storable, values
 
 _fax = tables.fax
 
@@ -66,7 +66,7 @@ async def move(
 
 async def change(connection: AsyncConnection, fax: Fax, now: datetime, **changes: Any) -> None:
     """Change columns of `fax`, which must still be as given (status and claim)."""
-    row = {name: value if isinstance(value, datetime) else plain(value) for name, value in changes.items()}
+    row = {name: storable(value) for name, value in changes.items()}
     query = (
         update(_fax)
         .where(_fax.c.id == fax.id, _fax.c.status == fax.status)

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.ids import new_id
 from gateway.store import tables
+from gateway.store.tables import storable, values
 
 _notice = tables.notice
 
@@ -66,8 +67,7 @@ def new(
 
 async def add(connection: AsyncConnection, notices: Sequence[Notice]) -> None:
     if notices:
-        rows = [{column.name: getattr(item, column.name) for column in _notice.columns} for item in notices]
-        await connection.execute(insert(_notice), rows)
+        await connection.execute(insert(_notice), [values(item, _notice) for item in notices])
 
 
 async def claim(connection: AsyncConnection, now: datetime, lease_until: datetime) -> Notice | None:
@@ -97,7 +97,8 @@ async def postpone(connection: AsyncConnection, notice: Notice, answer: str, due
 
 async def _release(connection: AsyncConnection, notice: Notice, **changes: object) -> None:
     query = update(_notice).where(_notice.c.id == notice.id, _notice.c.claim_token == notice.claim_token)
-    await connection.execute(query.values(claim_token=None, lease_until=None, **changes))
+    row = {name: storable(value) for name, value in changes.items()}
+    await connection.execute(query.values(claim_token=None, lease_until=None, **row))
 
 
 async def renew(connection: AsyncConnection, tokens: Collection[str], lease_until: datetime) -> None:

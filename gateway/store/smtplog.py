@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.errors import NotFound
 from gateway.smtplog import SmtplogEntry
 from gateway.store import tables
-from gateway.store.tables import plain, values
+from gateway.store.tables import values
 
 _smtplog = tables.smtplog
 _entry = TypeAdapter(SmtplogEntry)
@@ -17,7 +17,7 @@ _entry = TypeAdapter(SmtplogEntry)
 
 async def add(connection: AsyncConnection, entries: Sequence[SmtplogEntry]) -> None:
     if entries:
-        rows = [{**values(entry, _smtplog), "entry": plain(entry)} for entry in entries]
+        rows = [{**values(entry, _smtplog), "entry": entry} for entry in entries]
         await connection.execute(insert(_smtplog), rows)
 
 

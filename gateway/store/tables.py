@@ -1,9 +1,10 @@
 """The schema. `migrations/` builds it; a test holds the two equal."""
 
-import dataclasses
+import json
 from datetime import UTC, datetime
 from typing import Any
 
+import pydantic_core
 from sqlalchemy import (
     JSON,
     Boolean,
@@ -243,27 +244,29 @@ notice = Table(
 
 
 def values(record: Any, table: Table) -> dict[str, Any]:
-    """The row of a flat dataclass: its fields that `table` has columns for, JSON columns made of plain values."""
-    row: dict[str, Any] = {}
-    for column in table.columns:
-        if not hasattr(record, column.name):
-            continue
-        value = getattr(record, column.name)
-        row[column.name] = value if isinstance(value, (datetime, bytes)) else plain(value)
-    return row
+    """The row of a flat dataclass: its fields that `table` has columns for."""
+    return {
+        column.name: storable(getattr(record, column.name)) for column in table.columns if hasattr(record, column.name)
+    }
 
 
-def plain(value: Any) -> Any:
-    """Dataclasses, tuples and times as JSON has them, and text as every database takes it."""
-    if isinstance(value, str):
-        # PostgreSQL takes neither NUL nor the surrogates that stand for undecodable bytes of a mail.
-        return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return value
+def storable(value: Any) -> Any:
+    """`value` for a column: text as every database takes it, anything else as it is."""
+    return _text_of(value) if isinstance(value, str) else value
+
+
+def to_json(value: Any) -> str:
+    """What a JSON column holds: dataclasses, tuples and times are written as JSON has them."""
+    try:
+        written = pydantic_core.to_json(value).decode()
+    except pydantic_core.PydanticSerializationError:  # a surrogate
+        jsonable = pydantic_core.to_jsonable_python(value)
+        written = json.dumps(jsonable, ensure_ascii=False).encode("utf-8", "replace").decode()
+    return written.replace("\\u0000", "\\ufffd") if "\\u0000" in written else written
+
+
+def _text_of(text_: str) -> str:
+    """PostgreSQL takes neither NUL nor the surrogates that stand for undecodable bytes of a mail."""
+    if text_.isprintable():
+        return text_
+    return text_.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
