@@ -21,8 +21,13 @@ from benchmarks.postgres import postgres
 from benchmarks.smtp_accept import SENDER, Contender, measure, started
 from benchmarks.table import Row, ratio
 
-DOOR = "faxgate's door alone"
-BARE, SQLITE, POSTGRESQL, POSTFIX = "bare aiosmtpd", "faxgate, SQLite", "faxgate, PostgreSQL", "Postfix"
+BARE, DOOR, SQLITE, POSTGRESQL, POSTFIX = (
+    "bare aiosmtpd",
+    "our door alone",
+    "faxgate, SQLite",
+    "faxgate, PostgreSQL",
+    "Postfix",
+)
 
 
 async def run(*, quick: bool) -> list[Row]:
