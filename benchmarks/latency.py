@@ -271,7 +271,7 @@ class Bench:
             for destination in destinations
         ]
         async with self.store.begin() as connection:
-            await faxes.add(connection, due)
+            await connection.run_sync(faxes.add, due)
         committed = time.time()
         await self.wake.notify(DIAL)
         return submission, committed

@@ -73,7 +73,7 @@ class Inbound:
                 attempts=1,
                 progress=Progress(call_id=call.call_id, stage="answered"),
             )
-            await faxes.add(connection, [fax])
+            await connection.run_sync(faxes.add, [fax])
             await attempts.begin(connection, _call_record(fax, call))
         log.info("fax %s: incoming from %s to %s", fax.id, call.from_number, call.to_number)
 
@@ -108,7 +108,7 @@ class Inbound:
             )
             await attempts.finish(connection, call.call_id, status, result)
             if status is not Status.FAILED:
-                await notices.add(connection, await about_received(connection, ended, now))
+                await connection.run_sync(notices.add, await about_received(connection, ended, now))
         log.info("fax %s: %s, %d pages", fax.id, status, result.pages)
         await self.wake.notify(NOTICES)
 

@@ -222,7 +222,7 @@ class Calling:
                 error=error,
             )
             about = about_success if status is Status.COMPLETED else about_failure
-            await notices.add(connection, await about(connection, fax, now))
+            await connection.run_sync(notices.add, await about(connection, fax, now))
             await queue.release_slots(connection, fax.id)
         log.info("fax %s: %s %s", fax.id, status, error)
         await self.wake.notify(DIAL, NOTICES)

@@ -101,7 +101,7 @@ class Preparation:
         now = self.clock.now()
         async with self.store.begin() as connection:
             await faxes.move(connection, fax, Status.FAILED, now, error=error.text)
-            await notices.add(connection, await about_failure(connection, fax, now))
+            await connection.run_sync(notices.add, await about_failure(connection, fax, now))
         await self.wake.notify(NOTICES)
 
     async def _put_off(self, fax: Fax, error: FaxgateError) -> None:

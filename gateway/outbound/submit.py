@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from gateway.clock import Clock
 from gateway.errors import FaxgateError, OurTrouble
 from gateway.fax import Direction, Document, Fax, LeftOut, Status
@@ -198,18 +200,21 @@ class Submissions:
 
     async def _commit_group(self, group: Sequence[_Waiting]) -> None:
         now = self._clock.now()
-        async with self._store.begin() as connection:
+        mails = [
+            notices.new(notices.OPERATOR_MAIL, self._operator, now, message=waiting.operator_mail)
+            for waiting in group
+            if waiting.operator_mail is not None
+        ]
+
+        def store(connection: Connection) -> None:
             keys = {fax.repeat_key for waiting in group for fax in waiting.faxes if fax.repeat_key}
-            known = await faxes.repeats(connection, keys, now - REPEATED_WITHIN)
-            new: list[Fax] = []
-            for waiting in group:
-                new += _without_repeats(waiting, known)
-            await faxes.add(connection, new)
-            await smtplog.add(connection, [waiting.entry for waiting in group if waiting.entry is not None])
-            for waiting in group:
-                if waiting.operator_mail is not None:
-                    mail = notices.new(notices.OPERATOR_MAIL, self._operator, now, message=waiting.operator_mail)
-                    await notices.add(connection, [mail])
+            known = faxes.repeats(connection, keys, now - REPEATED_WITHIN)
+            new = [fax for waiting in group for fax in _without_repeats(waiting, known)]
+            faxes.add(connection, new)
+            smtplog.add(connection, [waiting.entry for waiting in group if waiting.entry is not None])
+            notices.add(connection, mails)
+
+        await self._store.commit(store)
 
 
 def _without_repeats(waiting: _Waiting, known: dict[str, str]) -> list[Fax]:

@@ -8,14 +8,15 @@ import asyncio
 import logging
 import sqlite3
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, event, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -25,6 +26,8 @@ from gateway.store.tables import to_json
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 BUSY_SECONDS = 20
 """How long SQLite waits for another process's write before it gives up."""
 
@@ -32,8 +35,10 @@ BUSY_SECONDS = 20
 class Store:
     """An open database. Made by `Store.open`, ended by `close`."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, direct: Engine) -> None:
         self.engine = engine
+        self._direct = direct
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self.sqlite = engine.dialect.name == "sqlite"
         # SQLite has one writer at a time. Waiting here, in order, is fair and costs nothing; waiting in SQLite's busy
         # handler is neither.
@@ -42,7 +47,7 @@ class Store:
     @classmethod
     async def open(cls, url: str) -> "Store":
         """Open `sqlite:///PATH` or `postgresql://...` and bring its schema up to date."""
-        store = cls(_engine(url))
+        store = cls(*_engines(url))
         try:
             if store.sqlite:
                 await asyncio.to_thread(_make_wal, str(store.engine.url.database))
@@ -53,6 +58,8 @@ class Store:
         return store
 
     async def close(self) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._direct.dispose)
+        self._thread.shutdown()
         await self.engine.dispose()
 
     @asynccontextmanager
@@ -67,6 +74,24 @@ class Store:
             else:
                 async with self.engine.begin() as connection:
                     yield connection
+        except (DBAPIError, NoConnectionFree) as error:
+            raise _trouble(error) from error
+
+    async def commit(self, work: Callable[[Connection], T]) -> T:
+        """`work` in a transaction that writes, as a whole in a thread: committed durably when this returns.
+
+        For the transaction that every session waits for: its statements cost one turn of the event loop, not fifteen.
+        """
+
+        def whole() -> T:
+            with self._direct.connect() as connection:
+                connection = connection.execution_options(immediate=True)
+                with connection.begin():
+                    return work(connection)
+
+        try:
+            async with self._writer if self.sqlite else nullcontext():
+                return await asyncio.get_running_loop().run_in_executor(self._thread, whole)
         except (DBAPIError, NoConnectionFree) as error:
             raise _trouble(error) from error
 
@@ -97,7 +122,8 @@ def upgrade(connection: Connection) -> None:
     command.upgrade(config, "head")
 
 
-def _engine(url: str) -> AsyncEngine:
+def _engines(url: str) -> tuple[AsyncEngine, Engine]:
+    """The database twice: for the event loop, and for the thread of `Store.commit`."""
     try:
         parsed = make_url(url)
     except ArgumentError as error:
@@ -106,23 +132,19 @@ def _engine(url: str) -> AsyncEngine:
         if not parsed.database:
             raise OurTrouble("FAXGATE_DATABASE_URL: sqlite:///PATH needs a path")
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_async_engine(
-            parsed.set(drivername="sqlite+aiosqlite"),
-            pool_size=8,
-            max_overflow=0,
-            connect_args={"timeout": BUSY_SECONDS},
-            json_serializer=to_json,
-        )
-        event.listen(engine.sync_engine, "connect", _sqlite_connect)
-        event.listen(engine.sync_engine, "begin", _sqlite_begin)
-        return engine
+        options: dict[str, Any] = {"json_serializer": to_json, "connect_args": {"timeout": BUSY_SECONDS}}
+        engine = create_async_engine(parsed.set(drivername="sqlite+aiosqlite"), pool_size=8, max_overflow=0, **options)
+        direct = create_engine(parsed, pool_size=1, max_overflow=0, **options)
+        for each in (engine.sync_engine, direct):
+            event.listen(each, "connect", _sqlite_connect)
+            event.listen(each, "begin", _sqlite_begin)
+        return engine, direct
     if parsed.drivername in ("postgresql", "postgres"):
-        return create_async_engine(
-            parsed.set(drivername="postgresql+psycopg"),
-            pool_size=8,
-            max_overflow=8,
-            pool_pre_ping=True,
-            json_serializer=to_json,
+        psycopg = parsed.set(drivername="postgresql+psycopg")
+        options = {"json_serializer": to_json, "pool_pre_ping": True}
+        return (
+            create_async_engine(psycopg, pool_size=8, max_overflow=8, **options),
+            create_engine(psycopg, pool_size=1, max_overflow=0, **options),
         )
     raise OurTrouble(f"FAXGATE_DATABASE_URL: {parsed.drivername}: is unknown; take sqlite:///PATH or postgresql://...")
 

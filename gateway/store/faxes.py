@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Select, insert, select, text, update
+from sqlalchemy import Connection, Select, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.errors import Conflict, NotFound
@@ -41,9 +41,9 @@ def from_row(row: Mapping[Any, Any]) -> Fax:
     return Fax(**{**row, **decoded})
 
 
-async def add(connection: AsyncConnection, faxes: Sequence[Fax]) -> None:
+def add(connection: Connection, faxes: Sequence[Fax]) -> None:
     if faxes:
-        await connection.execute(insert(_fax), [values(fax, _fax) for fax in faxes])
+        connection.execute(insert(_fax), [values(fax, _fax) for fax in faxes])
 
 
 async def move(
@@ -113,18 +113,18 @@ async def page(
     return [from_row(row) for row in rows]
 
 
-async def repeats(connection: AsyncConnection, keys: Collection[str], since: datetime) -> dict[str, str]:
+def repeats(connection: Connection, keys: Collection[str], since: datetime) -> dict[str, str]:
     """Which of these repeat keys were faxed since then and did not fail: key -> fax id."""
     if not keys:
         return {}
     if connection.dialect.name == "postgresql":
         # Two processes that get the same mail at once must not both find that it is new.
         for key in sorted(keys):
-            await connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key})
+            connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key})
     query = select(_fax.c.repeat_key, _fax.c.id).where(
         _fax.c.repeat_key.in_(keys), _fax.c.created_at > since, _fax.c.status != Status.FAILED
     )
-    return {key: fax_id for key, fax_id in (await connection.execute(query)) if key is not None}
+    return {key: fax_id for key, fax_id in connection.execute(query) if key is not None}
 
 
 async def rendered_sibling(connection: AsyncConnection, fax: Fax) -> Fax | None:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.ids import new_id
@@ -65,9 +65,9 @@ def new(
     )
 
 
-async def add(connection: AsyncConnection, notices: Sequence[Notice]) -> None:
+def add(connection: Connection, notices: Sequence[Notice]) -> None:
     if notices:
-        await connection.execute(insert(_notice), [values(item, _notice) for item in notices])
+        connection.execute(insert(_notice), [values(item, _notice) for item in notices])
 
 
 async def claim(connection: AsyncConnection, now: datetime, lease_until: datetime) -> Notice | None:

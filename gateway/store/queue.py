@@ -113,8 +113,10 @@ async def take_over(connection: AsyncConnection, now: datetime, lease_until: dat
 
 
 async def next_due(connection: AsyncConnection, status: Status, now: datetime) -> datetime | None:
-    """When the next fax of this status falls due. One that is due already waits for a slot, whose release wakes."""
-    query = select(func.min(_fax.c.due_at)).where(_fax.c.status == status, _fax.c.due_at > now)
+    """When the next fax of this status falls due, or is left behind by a claimer that has died. One that is due already
+    waits for a slot, whose release wakes."""
+    due_at = func.coalesce(_fax.c.lease_until, _fax.c.due_at)
+    query = select(func.min(due_at)).where(_fax.c.status == status, due_at > now)
     found: datetime | None = (await connection.execute(query)).scalar()
     return found
 

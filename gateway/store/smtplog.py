@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from pydantic import TypeAdapter
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.errors import NotFound
@@ -15,10 +15,10 @@ _smtplog = tables.smtplog
 _entry = TypeAdapter(SmtplogEntry)
 
 
-async def add(connection: AsyncConnection, entries: Sequence[SmtplogEntry]) -> None:
+def add(connection: Connection, entries: Sequence[SmtplogEntry]) -> None:
     if entries:
         rows = [{**values(entry, _smtplog), "entry": entry} for entry in entries]
-        await connection.execute(insert(_smtplog), rows)
+        connection.execute(insert(_smtplog), rows)
 
 
 async def find(connection: AsyncConnection, entry_id: str, account_id: str | None) -> SmtplogEntry:

@@ -73,7 +73,7 @@ async def furnish(store: Store, documents: Documents) -> House:
     unowned = SmtplogEntry(id=new_id(), received_at=SUBMITTED, sender="x@example.net", reply="550 5.1.2 not served")
     async with store.begin() as connection:
         await accounts.add_token(connection, SUPERUSER, None, ["admin"], SUBMITTED)
-        await smtplog.add(connection, [unowned])
+        await connection.run_sync(smtplog.add, [unowned])
     alice = await tenant(store, documents, "alice", "+15551230001")
     bob = await tenant(store, documents, "bob", "+15551230002")
     return House(alice=alice, bob=bob, unowned=unowned)
@@ -132,8 +132,8 @@ async def tenant(store: Store, documents: Documents, name: str, number: str, par
         await accounts.add_account(connection, account)
         await accounts.add_faxbox(connection, box)
         await accounts.add_token(connection, token, account.id, ["read", "send", "admin"], SUBMITTED)
-        await faxes.add(connection, list(made.values()))
-        await smtplog.add(connection, [entry])
+        await connection.run_sync(faxes.add, list(made.values()))
+        await connection.run_sync(smtplog.add, [entry])
     return Tenant(account=account, faxbox=box, token=token, entry=entry, **made)
 
 

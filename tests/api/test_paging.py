@@ -17,7 +17,7 @@ from tests.api.house import AS_SUPERUSER, SUBMITTED, House, Tenant, outbound
 async def queue(store: Store, tenant: Tenant, count: int) -> list[Fax]:
     made = [outbound(tenant.account.id, tenant.faxbox.id) for _ in range(count)]
     async with store.begin() as connection:
-        await faxes.add(connection, made)
+        await connection.run_sync(faxes.add, made)
     return made
 
 
@@ -78,7 +78,7 @@ async def test_the_smtplog_pages_alike(client: httpx.AsyncClient, house: House, 
     made = [SmtplogEntry(id=new_id(), received_at=SUBMITTED, account_id=house.alice.account.id) for _ in range(4)]
     unowned = [replace(entry, id=new_id(), account_id=None) for entry in made]
     async with store.begin() as connection:
-        await smtplog.add(connection, [*made, *unowned])
+        await connection.run_sync(smtplog.add, [*made, *unowned])
     for path, headers, entries in (
         (f"{house.alice.faxes}/smtplog", house.alice.headers, [house.alice.entry, *made]),
         ("/v2/smtplog", AS_SUPERUSER, [house.unowned, *unowned]),

@@ -180,7 +180,7 @@ async def test_a_list_has_another_revision_when_something_changed(
     changed = await revision()
     assert changed != before
     async with store.begin() as connection:
-        await faxes.add(connection, [outbound(alice.account.id, alice.faxbox.id)])
+        await connection.run_sync(faxes.add, [outbound(alice.account.id, alice.faxbox.id)])
     assert await revision() not in {before, changed}
 
 

@@ -35,7 +35,7 @@ class Seed:
             **given,  # type: ignore[arg-type]
         )
         async with self._store.begin() as connection:
-            await faxes.add(connection, [fax])
+            await connection.run_sync(faxes.add, [fax])
         return fax
 
 

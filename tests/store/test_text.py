@@ -28,7 +28,7 @@ async def test_any_text_is_kept(store: Store, seed: Seed, given: str, kept: str)
         id=fax.id, received_at=datetime.now(UTC), subject=given, attachments=[attachment], account_id=fax.account_id
     )
     async with store.begin() as connection:
-        await smtplog.add(connection, [entry])
+        await connection.run_sync(smtplog.add, [entry])
         await faxes.change(connection, replace(fax, claim_token=None), datetime.now(UTC), error=given)
     async with store.read() as connection:
         read = await faxes.find(connection, fax.id)
