@@ -103,8 +103,8 @@ async def relay(*, tls: bool = False, starttls: bool = False, **options: Any) ->
     finally:
         listening.close()
         for server in sink.servers:
-            if server.transport is not None:
-                transport(server).abort()
+            if server.transport is not None and not server.transport.is_closing():
+                transport(server).abort()  # Python before 3.11.4 fails where TLS has closed it already
         await listening.wait_closed()
         await asyncio.sleep(0)
 
