@@ -6,7 +6,7 @@
 """
 
 from collections.abc import Sequence
-from functools import partial
+from dataclasses import replace
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -15,8 +15,9 @@ from starlette.routing import BaseRoute, Mount, Route, Router
 
 from admin_api.auth import Authenticated, WithinAccount
 from admin_api.envelope import on_faxgate_error, on_http_exception
-from admin_api.faxes import INBOX, INCOMING, OUTBOX, OUTGOING, Faxes
+from admin_api.faxes import Faxes
 from admin_api.health import Health
+from admin_api.operations import ACCOUNT, Operation, routes
 from admin_api.smtplog import Smtplog
 from admin_api.tracing import Tracing
 from gateway.clock import Clock
@@ -27,37 +28,29 @@ from gateway.store.engine import Store
 
 def api(store: Store, documents: Documents, clock: Clock, *, lines: Sequence[Line] = ()) -> Starlette:
     """The application. `lines` are those of this process, for `/healthz`."""
-    faxes, smtplog = Faxes(store, documents), Smtplog(store)
-    of_account: list[BaseRoute] = [
-        Route("/faxes/outgoing", partial(faxes.get_list, OUTGOING)),
-        Route("/faxes/outgoing/{fax_id}", partial(faxes.get, OUTGOING)),
-        Route("/faxes/outgoing/{fax_id}/attachment", partial(faxes.get_attachment, OUTGOING)),
-        Route("/faxes/outbox", partial(faxes.get_list, OUTBOX)),
-        Route("/faxes/outbox/{fax_id}", partial(faxes.get, OUTBOX)),
-        Route("/faxes/outbox/{fax_id}/attachment", partial(faxes.get_attachment, OUTBOX)),
-        Route("/faxes/incoming", partial(faxes.get_list, INCOMING)),
-        Route("/faxes/incoming/{fax_id}", partial(faxes.get, INCOMING)),
-        Route("/faxes/inbox", partial(faxes.get_list, INBOX)),
-        Route("/faxes/inbox/{fax_id}", partial(faxes.get, INBOX)),
-        Route("/faxes/inbox/{fax_id}/attachment", partial(faxes.get_attachment, INBOX)),
-        Route("/faxes/smtplog", smtplog.get_list),
-        Route("/faxes/smtplog/{entry_id}", smtplog.get),
-    ]
-    v2: list[BaseRoute] = [
-        Mount("/accounts/{account_id}", _router(of_account), middleware=[Middleware(WithinAccount, store)]),
-        Route("/smtplog", smtplog.get_unowned_list),
-        Route("/smtplog/{entry_id}", smtplog.get_any),
-    ]
+    operations = [*Faxes(store, documents).operations(), *Smtplog(store).operations()]
     application = Starlette(
         routes=[
             Route("/healthz", Health(store, lines).get),
-            Mount("/v2", _router(v2), middleware=[Middleware(Authenticated, store, clock)]),
+            Mount("/v2", _router(_guarded(operations, store)), middleware=[Middleware(Authenticated, store, clock)]),
         ],
         middleware=[Middleware(Tracing)],
         exception_handlers={FaxgateError: on_faxgate_error, HTTPException: on_http_exception},
     )
     application.router.redirect_slashes = False
     return application
+
+
+def _guarded(operations: Sequence[Operation], store: Store) -> list[BaseRoute]:
+    """The routes; those of an account behind the check that the caller may act for it."""
+    of_account = [
+        replace(operation, path=operation.path.removeprefix(ACCOUNT))
+        for operation in operations
+        if operation.path.startswith(f"{ACCOUNT}/")
+    ]
+    others = [operation for operation in operations if not operation.path.startswith(f"{ACCOUNT}/")]
+    mounted = Mount(ACCOUNT, _router(routes(of_account)), middleware=[Middleware(WithinAccount, store)])
+    return [*routes(others), mounted]
 
 
 def _router(routes: Sequence[BaseRoute]) -> Router:

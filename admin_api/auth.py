@@ -47,12 +47,6 @@ def account_of(request: Request) -> str:
     return str(request.state.account_id)
 
 
-def require_superuser(request: Request) -> None:
-    """Raises NotPermitted for everybody else."""
-    if not caller(request).superuser:
-        raise NotPermitted("Only the superuser may read this.")
-
-
 class Authenticated:
     """ASGI middleware: lets nobody in without a valid token (401)."""
 

@@ -47,6 +47,16 @@ class RangeNotSatisfiable(Refused):
         self.size = size
 
 
+class BadFields(Refused):
+    """Several fields of a request are at fault: (dotted field, code, message) of each."""
+
+    http, code = 400, "invalid"
+
+    def __init__(self, problems: Sequence[tuple[str, str, str]]) -> None:
+        super().__init__("The request has fields that cannot be used.")
+        self.problems = problems
+
+
 class Envelope(Response):
     """JSON that is never kept by a cache: it repeats the token."""
 
@@ -86,6 +96,10 @@ def failure(request: Request, error: FaxgateError, headers: Mapping[str, str] | 
     data: dict[str, Any] = {"message": error.text}
     if isinstance(error, BadField):
         data = {error.field: {error.code: data}}
+    if isinstance(error, BadFields):
+        data = {}
+        for name, code, message in error.problems:
+            data.setdefault(name, {})[code] = {"message": message}
     body = {
         "data": data,
         "error": str(error.http),

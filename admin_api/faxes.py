@@ -5,6 +5,7 @@ on asking `outgoing/{id}` for its status, so an item of outgoing and incoming is
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,6 +16,7 @@ from admin_api.auth import account_of
 from admin_api.envelope import NotAcceptable, revision_of, success
 from admin_api.ids import is_id
 from admin_api.negotiation import preferred
+from admin_api.operations import ACCOUNT, Operation
 from admin_api.representation import fax_detail, fax_summary
 from gateway.accounts import Faxbox
 from gateway.errors import NotFound
@@ -43,12 +45,37 @@ OUTGOING = Folder(Direction.OUTBOUND, listed=_ALL - ENDED, shown=_ALL)
 OUTBOX = Folder(Direction.OUTBOUND, listed=ENDED, shown=ENDED)
 INCOMING = Folder(Direction.INBOUND, listed=_ALL - ENDED, shown=_ALL)
 INBOX = Folder(Direction.INBOUND, listed=ENDED, shown=ENDED)
+FOLDERS = {"outgoing": OUTGOING, "outbox": OUTBOX, "incoming": INCOMING, "inbox": INBOX}
 
 
 @dataclass(frozen=True, slots=True)
 class Faxes:
     store: Store
     documents: Documents
+
+    def operations(self) -> list[Operation]:
+        made: list[Operation] = []
+        for name, folder in FOLDERS.items():
+            list_path = f"{ACCOUNT}/faxes/{name}"
+            item_path = f"{list_path}/{{fax_id}}"
+            made += [
+                Operation(
+                    method="GET", path=list_path, answer=partial(self.get_list, folder), summary=f"The faxes of {name}"
+                ),
+                Operation(method="GET", path=item_path, answer=partial(self.get, folder), summary=f"A fax of {name}"),
+            ]
+            if name != "incoming":
+                attachment_path = f"{item_path}/attachment"
+                made.append(
+                    Operation(
+                        method="GET",
+                        path=attachment_path,
+                        answer=partial(self.get_attachment, folder),
+                        summary="Its document",
+                        media_types=(PDF, TIFF),
+                    )
+                )
+        return made
 
     async def get_list(self, folder: Folder, request: Request) -> Response:
         """GET /accounts/{account_id}/faxes/{folder}"""

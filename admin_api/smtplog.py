@@ -6,9 +6,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from admin_api import paging
-from admin_api.auth import account_of, require_superuser
+from admin_api.auth import account_of
 from admin_api.envelope import revision_of, success
 from admin_api.ids import is_id
+from admin_api.operations import ACCOUNT, Operation
 from admin_api.representation import smtplog_detail, smtplog_summary
 from gateway.errors import NotFound
 from gateway.store import smtplog
@@ -18,6 +19,27 @@ from gateway.store.engine import Store
 @dataclass(frozen=True, slots=True)
 class Smtplog:
     store: Store
+
+    def operations(self) -> list[Operation]:
+        own = f"{ACCOUNT}/faxes/smtplog"
+        return [
+            Operation(method="GET", path=own, answer=self.get_list, summary="What became of the account's mails"),
+            Operation(method="GET", path=f"{own}/{{entry_id}}", answer=self.get, summary="One mail"),
+            Operation(
+                method="GET",
+                path="/smtplog",
+                answer=self.get_unowned_list,
+                summary="Mails that belong to no account (superuser)",
+                scope="superuser",
+            ),
+            Operation(
+                method="GET",
+                path="/smtplog/{entry_id}",
+                answer=self.get_any,
+                summary="One mail of any account (superuser)",
+                scope="superuser",
+            ),
+        ]
 
     async def get_list(self, request: Request) -> Response:
         """GET /accounts/{account_id}/faxes/smtplog"""
@@ -29,12 +51,10 @@ class Smtplog:
 
     async def get_unowned_list(self, request: Request) -> Response:
         """GET /smtplog"""
-        require_superuser(request)
         return await self._list(request, None)
 
     async def get_any(self, request: Request) -> Response:
         """GET /smtplog/{entry_id}"""
-        require_superuser(request)
         return await self._item(request, None)
 
     async def _list(self, request: Request, account_id: str | None) -> Response:
