@@ -57,6 +57,20 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentRequest:
+    """A document that is fetched before the first call, as the Faxes API describes it."""
+
+    url: str
+    method: str = "get"
+    """`get` or `post`."""
+    content: str = ""
+    """The body of a post."""
+    content_type: str = ""
+    host: str = ""
+    referer: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOut:
     """A part of a mail that is not faxed, and why; named in the smtplog and in the receipt."""
 
@@ -177,6 +191,8 @@ class Fax:
     cancel_requested: bool = False
     first_dialled_at: datetime | None = None
 
+    request: DocumentRequest | None = None
+    """Where the document is to be fetched, for a fax that names a URL."""
     documents: tuple[Document, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     pdf_key: str = ""

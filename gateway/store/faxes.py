@@ -13,13 +13,25 @@ from sqlalchemy import Connection, Select, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.errors import Conflict, NotFound
-from gateway.fax import ENDED, TRANSITIONS, CallResult, Direction, Document, Fax, LeftOut, Progress, Status
+from gateway.fax import (
+    ENDED,
+    TRANSITIONS,
+    CallResult,
+    Direction,
+    Document,
+    DocumentRequest,
+    Fax,
+    LeftOut,
+    Progress,
+    Status,
+)
 from gateway.store import tables
 from gateway.store.tables import storable, values
 
 _fax = tables.fax
 
 _documents = TypeAdapter(tuple[Document, ...])
+_request = TypeAdapter(DocumentRequest | None)
 _left_out = TypeAdapter(tuple[LeftOut, ...])
 _progress = TypeAdapter(Progress | None)
 _result = TypeAdapter(CallResult | None)
@@ -33,6 +45,7 @@ def from_row(row: Mapping[Any, Any]) -> Fax:
     decoded = {
         "direction": Direction(row["direction"]),
         "status": Status(row["status"]),
+        "request": _request.validate_python(row["request"]),
         "documents": _documents.validate_python(row["documents"]),
         "left_out": _left_out.validate_python(row["left_out"]),
         "progress": _progress.validate_python(row["progress"]),

@@ -7,6 +7,7 @@ from typing import Any
 import pydantic_core
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     DateTime,
@@ -121,6 +122,9 @@ token = Table(
     metadata,
     _id(primary_key=True),
     Column("hash", String(64), nullable=False, unique=True),
+    _text("name"),
+    # `token`, or `key`: a long-lived key that is good for nothing but being exchanged for a short-lived token.
+    Column("kind", String(8), nullable=False, server_default="token"),
     _id("account_id", ForeignKey("account.id", ondelete="CASCADE"), nullable=True, index=True),
     _json("scopes"),
     Column("created_at", Utc, nullable=False),
@@ -157,6 +161,8 @@ fax = Table(
     Column("tries", Integer, nullable=False),
     Column("cancel_requested", Boolean, nullable=False),
     Column("first_dialled_at", Utc, nullable=True),
+    # A document to be fetched, as the Faxes API has it: url, method, content, content_type, host, referer.
+    Column("request", Json, nullable=True),
     _json("documents"),
     _json("left_out"),
     _text("pdf_key"),
@@ -240,6 +246,48 @@ notice = Table(
     Column("claim_token", String(32), nullable=True),
     Column("lease_until", Utc, nullable=True),
     Index("ix_notice_due", "state", "due_at"),
+)
+
+
+event = Table(
+    "event",
+    metadata,
+    # Given at commit, in the order of the commits: whoever has seen a number has seen all before it.
+    Column("sequence", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True),
+    _id("account_id", nullable=False),
+    _id("fax_id", nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("at", Utc, nullable=False),
+    Column("data", Json, nullable=False),
+    Index("ix_event_account_id_sequence", "account_id", "sequence"),
+    sqlite_autoincrement=True,  # a number is never given again, although old events are removed
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    _id(primary_key=True),
+    _id("account_id", nullable=False),
+    Column("at", Utc, nullable=False),
+    # The token (its id) that did it; empty for the gateway itself.
+    _text("actor"),
+    Column("action", String(32), nullable=False),
+    Column("object", String(16), nullable=False),
+    _id("object_id", nullable=False),
+    _json("facts", "{}"),
+    Index("ix_audit_account_id_id", "account_id", "id"),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    # An Idempotency-Key of a client, and what it made. The key is the limit: two requests cannot both insert it.
+    _id("account_id", primary_key=True),
+    Column("key", String(255), primary_key=True),
+    # Of the request: the same key with another request is an error.
+    Column("digest", String(64), nullable=False),
+    _id("fax_id", nullable=False),
+    Column("created_at", Utc, nullable=False, index=True),
 )
 
 

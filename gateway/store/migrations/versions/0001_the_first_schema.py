@@ -45,6 +45,40 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_attempt_fax_id"), ["fax_id"], unique=False)
 
     op.create_table(
+        "audit",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("account_id", sa.String(length=32), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("actor", sa.Text(), server_default="", nullable=False),
+        sa.Column("action", sa.String(length=32), nullable=False),
+        sa.Column("object", sa.String(length=16), nullable=False),
+        sa.Column("object_id", sa.String(length=32), nullable=False),
+        sa.Column(
+            "facts",
+            sa.JSON().with_variant(postgresql.JSONB(), "postgresql"),
+            server_default=sa.text("'{}'"),
+            nullable=False,
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
+    )
+    with op.batch_alter_table("audit", schema=None) as batch_op:
+        batch_op.create_index("ix_audit_account_id_id", ["account_id", "id"], unique=False)
+
+    op.create_table(
+        "event",
+        sa.Column("sequence", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("account_id", sa.String(length=32), nullable=False),
+        sa.Column("fax_id", sa.String(length=32), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("data", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("sequence", name=op.f("pk_event")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("event", schema=None) as batch_op:
+        batch_op.create_index("ix_event_account_id_sequence", ["account_id", "sequence"], unique=False)
+
+    op.create_table(
         "fax",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("account_id", sa.String(length=32), nullable=False),
@@ -73,6 +107,7 @@ def upgrade() -> None:
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("cancel_requested", sa.Boolean(), nullable=False),
         sa.Column("first_dialled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("request", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=True),
         sa.Column(
             "documents",
             sa.JSON().with_variant(postgresql.JSONB(), "postgresql"),
@@ -110,6 +145,18 @@ def upgrade() -> None:
         batch_op.create_index("ix_fax_listing", ["account_id", "direction", "id"], unique=False)
         batch_op.create_index("ix_fax_repeat_key", ["repeat_key"], unique=False)
         batch_op.create_index("ix_fax_submission_id", ["submission_id"], unique=False)
+
+    op.create_table(
+        "idempotency",
+        sa.Column("account_id", sa.String(length=32), nullable=False),
+        sa.Column("key", sa.String(length=255), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("fax_id", sa.String(length=32), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", "key", name=op.f("pk_idempotency")),
+    )
+    with op.batch_alter_table("idempotency", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_idempotency_created_at"), ["created_at"], unique=False)
 
     op.create_table(
         "notice",
@@ -206,6 +253,8 @@ def upgrade() -> None:
         "token",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.Text(), server_default="", nullable=False),
+        sa.Column("kind", sa.String(length=8), server_default="token", nullable=False),
         sa.Column("account_id", sa.String(length=32), nullable=True),
         sa.Column(
             "scopes",
