@@ -58,19 +58,6 @@ def inbound_fax(
     return message.as_bytes()
 
 
-def inbound_failed(head: Letterhead, fax: Fax, faxbox: Faxbox | None, account: Account) -> bytes:
-    """Somebody tried to send a fax and not a page of it came through."""
-    facts = _facts(fax, faxbox, account)
-    explanation = explain_received(fax.result) if fax.result else None
-    facts |= {
-        "reason": explanation.sentence if explanation else _sentence(fax.error, "The fax could not be received."),
-        "advice": explanation.advice if explanation else "",
-    }
-    return _letter(
-        head, faxbox, f"A fax from {facts['from']} could not be received", "inbound_failed", facts
-    ).as_bytes()
-
-
 def receipt(head: Letterhead, fax: Fax, faxbox: Faxbox | None, account: Account) -> bytes:
     """An outbound fax is delivered: every page was confirmed by the far end."""
     facts = _facts(fax, faxbox, account)

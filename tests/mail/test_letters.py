@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gateway.accounts import Account, Faxbox
 from gateway.fax import CallResult, Document, Fax, LeftOut, Status
-from gateway.letters import Letterhead, cancelled, failure, inbound_failed, inbound_fax, receipt
+from gateway.letters import Letterhead, cancelled, failure, inbound_fax, receipt
 
 PDF = b"%PDF-1.4\n" + bytes(range(256)) * 40
 BUSY = CallResult(success=False, answered=False, cause=17)
@@ -128,15 +128,6 @@ def test_a_partial_fax_is_marked_incomplete(
         assert "ask the sender" in text
 
 
-def test_a_call_without_a_page_is_told(head: Letterhead, received: Fax, faxbox: Faxbox, account: Account) -> None:
-    result = CallResult(success=False, answered=True, result_code=28)
-    fax = replace(received, status=Status.FAILED, pages=0, from_number="", from_name="", result=result)
-    message = read(inbound_failed(head, fax, faxbox, account))
-    assert message["Subject"] == "A fax from an unknown number could not be received"
-    for text in (plain(message), page(message).text):
-        assert "The caller was not a fax machine. No page arrived." in text
-
-
 def test_a_receipt_answers_the_senders_mail(head: Letterhead, sent: Fax, faxbox: Faxbox, account: Account) -> None:
     message = read(receipt(head, sent, faxbox, account))
 
@@ -204,7 +195,7 @@ def test_a_cancelled_fax(head: Letterhead, sent: Fax, faxbox: Faxbox, account: A
 
 
 Letter = Callable[[Letterhead, Fax, Faxbox | None, Account], bytes]
-LETTERS: tuple[Letter, ...] = (inbound_fax, inbound_failed, receipt, failure, cancelled)
+LETTERS: tuple[Letter, ...] = (inbound_fax, receipt, failure, cancelled)
 
 
 def hostile(fax: Fax, text: str) -> Fax:
