@@ -22,6 +22,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from gateway.errors import OurTrouble
+from gateway.store import events
 from gateway.store.tables import to_json
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,8 @@ class Store:
         # SQLite has one writer at a time. Waiting here, in order, is fair and costs nothing; waiting in SQLite's busy
         # handler is neither.
         self._writer = asyncio.Lock()
+        self.events_written: Callable[[], None] = _nobody_listens
+        """Called in the event loop after the commit of a transaction that has written live events."""
 
     @classmethod
     async def open(cls, url: str) -> "Store":
@@ -66,16 +69,18 @@ class Store:
     async def begin(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that writes: committed durably when the block ends, rolled back when it raises."""
         try:
-            if self.sqlite:
-                async with self._writer, self.engine.connect() as connection:
-                    await connection.execution_options(immediate=True)
-                    async with connection.begin():
-                        yield connection
-            else:
-                async with self.engine.begin() as connection:
+            async with self._writer if self.sqlite else nullcontext(), self.engine.connect() as connection:
+                await connection.execution_options(immediate=True)
+                async with connection.begin():
+                    events.begin(connection)
                     yield connection
+                    written = events.pending(connection)
+                    if written:
+                        await connection.run_sync(events.write)
         except (DBAPIError, NoConnectionFree) as error:
             raise _trouble(error) from error
+        if written:
+            self.events_written()
 
     async def commit(self, work: Callable[[Connection], T]) -> T:
         """`work` in a transaction that writes, as a whole in a thread: committed durably when this returns.
@@ -83,17 +88,23 @@ class Store:
         For the transaction that every session waits for: its statements cost one turn of the event loop, not fifteen.
         """
 
-        def whole() -> T:
+        def whole() -> tuple[T, bool]:
             with self._direct.connect() as connection:
                 connection = connection.execution_options(immediate=True)
                 with connection.begin():
-                    return work(connection)
+                    events.begin(connection)
+                    done = work(connection)
+                    events.write(connection)
+                    return done, events.pending(connection)
 
         try:
             async with self._writer if self.sqlite else nullcontext():
-                return await asyncio.get_running_loop().run_in_executor(self._thread, whole)
+                done, written = await asyncio.get_running_loop().run_in_executor(self._thread, whole)
         except (DBAPIError, NoConnectionFree) as error:
             raise _trouble(error) from error
+        if written:
+            self.events_written()
+        return done
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -120,6 +131,10 @@ def upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def _nobody_listens() -> None:
+    """Before the gateway has said whom to tell of events."""
 
 
 def _engines(url: str) -> tuple[AsyncEngine, Engine]:

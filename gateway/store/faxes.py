@@ -5,11 +5,12 @@ LostClaim, and the transaction with it is rolled back: whoever owns the fax now 
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, Select, insert, select, text, update
+from sqlalchemy import Connection, Select, and_, delete, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.errors import Conflict, NotFound
@@ -25,7 +26,7 @@ from gateway.fax import (
     Progress,
     Status,
 )
-from gateway.store import tables
+from gateway.store import events, tables
 from gateway.store.tables import storable, values
 
 _fax = tables.fax
@@ -57,6 +58,8 @@ def from_row(row: Mapping[Any, Any]) -> Fax:
 def add(connection: Connection, faxes: Sequence[Fax]) -> None:
     if faxes:
         connection.execute(insert(_fax), [values(fax, _fax) for fax in faxes])
+        for fax in faxes:
+            events.note(connection, fax, events.STATUS, fax.updated_at)
 
 
 async def move(
@@ -89,6 +92,10 @@ async def change(connection: AsyncConnection, fax: Fax, now: datetime, **changes
         query = query.where(_fax.c.claim_token == fax.claim_token)
     if (await connection.execute(query)).rowcount != 1:
         raise LostClaim(f"fax {fax.id} is no longer {fax.status} under this claim")
+    if "status" in changes:
+        events.note(connection, replace(fax, **changes), events.STATUS, now)
+    elif "progress" in changes:
+        events.note(connection, replace(fax, **changes), events.PROGRESS, now)
 
 
 async def find(connection: AsyncConnection, fax_id: str, account_id: str | None = None) -> Fax:
@@ -166,3 +173,47 @@ async def request_cancel(connection: AsyncConnection, fax_id: str, account_id: s
     else:
         await move(connection, fax, Status.CANCELLED, now, cancel_requested=True, error="Cancelled before it was sent.")
     return fax
+
+
+def lock_documents(connection: Connection, account_id: str) -> None:
+    """Until the transaction ends, nobody else of this account shares or removes documents: of two faxes that refer to
+    the same files, removed at once, each would else find that the other still needs them."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(
+            text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": f"documents of {account_id}"}
+        )
+
+
+def still_has(connection: Connection, fax: Fax) -> bool:
+    """Whether the fax that this one takes its pages from still has them. Holds `lock_documents`."""
+    lock_documents(connection, fax.account_id)
+    query = select(_fax.c.id).where(_fax.c.id == fax.resubmitted_from, _fax.c.image_key == fax.image_key)
+    return connection.execute(query).first() is not None
+
+
+async def keys_in_use(connection: AsyncConnection, fax: Fax) -> frozenset[str]:
+    """Which of the fax's documents another fax refers to: one of the same mail, or one that sends its pages again.
+
+    Raises Conflict while another fax of the same mail is being prepared from them.
+    """
+    same_mail = and_(_fax.c.submission_id == fax.submission_id, _fax.c.submission_id != "")
+    same_pages = and_(_fax.c.image_key == fax.image_key, _fax.c.image_key != "")
+    query = select(_fax).where(or_(same_mail, same_pages), _fax.c.id != fax.id)
+    others = [from_row(row) for row in (await connection.execute(query)).mappings()]
+    if any(other.status is Status.ATTACHING_FILES for other in others):
+        raise Conflict("Another fax is just being made of the same document; try again in a moment.")
+    return frozenset(key for other in others for key in keys_of(other))
+
+
+def keys_of(fax: Fax) -> list[str]:
+    """The keys of all that is stored of a fax."""
+    return [key for key in (fax.pdf_key, fax.image_key, *(document.key for document in fax.documents)) if key]
+
+
+async def delete_ended(connection: AsyncConnection, fax: Fax) -> None:
+    """Remove the row of a fax that has ended, and its notices. The call records stay, and the live events, which hold no
+    content and go after a day."""
+    await connection.execute(delete(tables.notice).where(tables.notice.c.fax_id == fax.id))
+    gone = delete(_fax).where(_fax.c.id == fax.id, _fax.c.status.in_(ENDED))
+    if (await connection.execute(gone)).rowcount != 1:
+        raise LostClaim(f"fax {fax.id} has not ended, or is gone already")

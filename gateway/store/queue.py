@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.fax import Fax, Status
 from gateway.ids import new_id
-from gateway.store import tables
+from gateway.store import events, tables
 from gateway.store.faxes import from_row
 
 _fax, _slot, _account = tables.fax, tables.slot, tables.account
@@ -33,7 +33,7 @@ async def claim_preparation(connection: AsyncConnection, now: datetime, lease_un
     )
     query = select(_fax).where(due).order_by(_fax.c.due_at, _fax.c.id).limit(1).with_for_update(skip_locked=True)
     row = (await connection.execute(query)).mappings().first()
-    return None if row is None else await _claim(connection, from_row(row), Status.ATTACHING_FILES, lease_until)
+    return None if row is None else await _claim(connection, from_row(row), Status.ATTACHING_FILES, now, lease_until)
 
 
 async def claim_call(connection: AsyncConnection, now: datetime, lease_until: datetime) -> Fax | None:
@@ -55,17 +55,19 @@ async def claim_call(connection: AsyncConnection, now: datetime, lease_until: da
     for row in (await connection.execute(query)).mappings().all():
         fax = from_row({key: value for key, value in row.items() if key != "max_calls"})
         if await _take_slots(connection, fax, row["max_calls"]):
-            return await _claim(connection, fax, Status.PROCESSING, lease_until)
+            return await _claim(connection, fax, Status.PROCESSING, now, lease_until)
     return None
 
 
-async def _claim(connection: AsyncConnection, fax: Fax, status: Status, lease_until: datetime) -> Fax:
+async def _claim(connection: AsyncConnection, fax: Fax, status: Status, now: datetime, lease_until: datetime) -> Fax:
     claimed = replace(fax, status=status, claim_token=new_id(), lease_until=lease_until, revision=fax.revision + 1)
     await connection.execute(
         update(_fax)
         .where(_fax.c.id == fax.id)
         .values(status=status, claim_token=claimed.claim_token, lease_until=lease_until, revision=claimed.revision)
     )
+    if status is not fax.status:
+        events.note(connection, claimed, events.STATUS, now)
     return claimed
 
 
@@ -109,7 +111,7 @@ async def take_over(connection: AsyncConnection, now: datetime, lease_until: dat
         .with_for_update(skip_locked=True)
     )
     row = (await connection.execute(query)).mappings().first()
-    return None if row is None else await _claim(connection, from_row(row), Status.PROCESSING, lease_until)
+    return None if row is None else await _claim(connection, from_row(row), Status.PROCESSING, now, lease_until)
 
 
 async def next_due(connection: AsyncConnection, status: Status, now: datetime) -> datetime | None:

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -19,10 +20,12 @@ from gateway.ids import new_id
 
 log = logging.getLogger(__name__)
 
-PREPARE, DIAL, CANCEL, NOTICES, ACCOUNTS = "prepare", "dial", "cancel", "notices", "accounts"
+PREPARE, DIAL, CANCEL, NOTICES, ACCOUNTS, EVENTS = "prepare", "dial", "cancel", "notices", "accounts", "events"
 
 CHANNEL = "faxgate_wake"
 RECONNECT_SECONDS = 2.0
+GATHER_SECONDS = 0.02
+"""What is told `soon` reaches the other processes together, so often at most."""
 
 
 class Wake:
@@ -40,6 +43,8 @@ class Wake:
         self._listener: asyncio.Task[None] | None = None
         self._speaker: psycopg.AsyncConnection | None = None
         self._speaking = asyncio.Lock()
+        self._owed: set[str] = set()
+        self._teller: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         if self._postgres:
@@ -55,6 +60,8 @@ class Wake:
         asyncio.get_running_loop().add_reader(self._socket, self._received)
 
     async def stop(self) -> None:
+        if self._teller is not None:
+            await self._teller
         if self._listener is not None:
             self._listener.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -73,14 +80,40 @@ class Wake:
         self._events.setdefault(topic, []).append(event)
         return event
 
+    @contextlib.contextmanager
+    def listening(self, topic: str) -> Iterator[asyncio.Event]:
+        """`event(topic)` for those who come and go."""
+        event = self.event(topic)
+        try:
+            yield event
+        finally:
+            self._events[topic].remove(event)
+
+    def soon(self, topic: str) -> None:
+        """`notify` for what happens often and that nobody waits for: tells this process now, the others in a moment."""
+        self._wake(topic)
+        self._owed.add(topic)
+        if self._teller is None or self._teller.done():
+            self._teller = asyncio.create_task(self._tell(), name="wake soon")
+
     async def notify(self, *topics: str) -> None:
         """Wake everybody who waits for one of `topics`. Call it after the commit."""
         for topic in topics:
             self._wake(topic)
+        await self._notify_others(topics)
+
+    async def _notify_others(self, topics: tuple[str, ...]) -> None:
         if self._postgres:
             await self._notify_postgres(topics)
         elif self._socket is not None:
             self._notify_sockets(topics)
+
+    async def _tell(self) -> None:
+        while self._owed:
+            topics = tuple(self._owed)
+            self._owed.clear()
+            await self._notify_others(topics)
+            await asyncio.sleep(GATHER_SECONDS)
 
     def _wake(self, topic: str) -> None:
         for event in self._events.get(topic, ()):
