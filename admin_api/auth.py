@@ -26,6 +26,7 @@ ADMIN = "admin"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     token: str
+    token_id: str
     account_id: str | None
     """None: the superuser."""
     scopes: tuple[str, ...]
@@ -67,8 +68,7 @@ class Authenticated:
             known = await accounts.token(connection, token, self._clock.now())
         if known is None:
             raise InvalidCredentials("The token is not known here, or has expired.")
-        account_id, scopes = known
-        return Caller(token=token, account_id=account_id, scopes=scopes)
+        return Caller(token=token, token_id=known.id, account_id=known.account_id, scopes=known.scopes)
 
 
 class WithinAccount:

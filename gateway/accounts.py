@@ -1,4 +1,5 @@
-"""Accounts and faxboxes, and who may use them: an envelope goes in, the faxbox that permits its sender comes out.
+"""Accounts, faxboxes, numbers and tokens, and who may use them: an envelope goes in, the faxbox that permits its sender
+comes out.
 
 Everything here is pure. `gateway.routing` looks the candidates up and asks this module.
 """
@@ -49,6 +50,10 @@ class Faxbox:
     """Who may send: addresses, `@domain`s or RE2 expressions. Nobody, if empty."""
     address_domain: str = ""
     """A domain of its own: mail to it reaches this faxbox alone."""
+    custom_address: str = ""
+    """The same as it was written, perhaps as an address: what stands before the `@` decides nothing."""
+    generated_domain: str = ""
+    """Another one, made by us below a domain of the account; empty where the account has none."""
     caller_id: str = ""
     caller_name: str = ""
     fax_header: str = ""
@@ -62,10 +67,52 @@ class Faxbox:
     outbound_email: tuple[str, ...] = ()
     """Who gets receipts and failure notices beside the sender."""
     notifications: dict[str, object] = field(default_factory=dict)
+    """Who is told beside by other ways than mail: `{"inbound": {"sms": {"send_to": [...]}, "callback": {"url": ...,
+    "method": ..., "type": ...}}, "outbound": {...}}`, each part only where it is set."""
+    t38: bool | None = None
+    """Whether its calls use T.38; None leaves it to the line."""
 
     @property
     def number(self) -> str:
         return self.caller_id or (self.numbers[0] if self.numbers else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Number:
+    """A telephone number of the account. `id` is the number itself, E.164."""
+
+    id: str
+    account_id: str
+    faxbox_id: str | None
+    """The faxbox that answers it; nobody does, if None."""
+
+
+TOKEN, KEY = "token", "key"
+"""Kinds of tokens: a key is good for nothing but being exchanged for a short-lived token."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """What is known of a token. Not the token itself: that is shown once, when it is made, and kept as a hash."""
+
+    id: str
+    account_id: str | None
+    """None: the superuser's."""
+    name: str
+    kind: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime | None = None
+    key_id: str | None = None
+    """The key that was exchanged for it, with which it ends."""
+
+
+def is_below(name: str, domain: str) -> bool:
+    """
+    >>> is_below("a.fax.example", "fax.example"), is_below("fax.example", "fax.example")
+    (True, False)
+    """
+    return name.endswith(f".{domain}")
 
 
 class Fit(IntEnum):

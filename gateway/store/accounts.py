@@ -1,18 +1,19 @@
 """Accounts, faxboxes, their domains, numbers and tokens."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, delete, insert, select
+from sqlalchemy import RowMapping, Select, and_, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.accounts import Account, Faxbox
+from gateway.accounts import TOKEN, Account, Faxbox, Number, Token
 from gateway.errors import Conflict, NotFound
+from gateway.fax import ENDED
 from gateway.ids import new_id
-from gateway.store import tables
+from gateway.store import notices, tables
 from gateway.store.tables import values
 
 _account, _faxbox, _domain, _number, _token = (
@@ -23,43 +24,23 @@ _account, _faxbox, _domain, _number, _token = (
     tables.token,
 )
 
+# Accounts
+
 
 async def add_account(connection: AsyncConnection, account: Account) -> None:
     """Store a new account with its domains. Raises Conflict when a domain belongs to somebody already."""
     await connection.execute(insert(_account).values(values(account, _account)))
     for name in account.domains:
-        await _take_domain(connection, name, account.id, None)
+        await _take_domain(connection, name, account.id)
 
 
-async def add_faxbox(connection: AsyncConnection, box: Faxbox) -> None:
-    """Store a new faxbox with its numbers. Raises Conflict when a number or its domain belongs to somebody already."""
-    await connection.execute(insert(_faxbox).values(values(box, _faxbox)))
-    for position, number in enumerate(box.numbers):
-        row = {"number": number, "account_id": box.account_id, "faxbox_id": box.id, "position": position}
-        try:
-            await connection.execute(insert(_number).values(row))
-        except IntegrityError as error:
-            raise Conflict(f"The number {number} is taken.") from error
-    if box.address_domain:
-        await _take_domain(connection, box.address_domain, box.account_id, box.id)
-
-
-async def _take_domain(connection: AsyncConnection, name: str, account_id: str, faxbox_id: str | None) -> None:
-    row = {"name": name, "account_id": account_id, "faxbox_id": faxbox_id}
-    try:
-        await connection.execute(insert(_domain).values(row))
-    except IntegrityError as error:
-        raise Conflict(f"The domain {name} is taken.") from error
-
-
-async def account(connection: AsyncConnection, account_id: str) -> Account:
-    """The account. Raises NotFound."""
-    row = (await connection.execute(select(_account).where(_account.c.id == account_id))).mappings().first()
-    if row is None:
+async def account(connection: AsyncConnection, account_id: str, *, lock: bool = False) -> Account:
+    """The account. Raises NotFound. `lock` keeps it, and all that belongs to it, from being changed by another
+    transaction meanwhile: every change begins with it."""
+    found = await _accounts(connection, select(_account).where(_account.c.id == account_id), lock=lock)
+    if not found:
         raise NotFound(f"There is no account {account_id}.")
-    own = select(_domain.c.name).where(_domain.c.account_id == account_id, _domain.c.faxbox_id.is_(None))
-    domains = (await connection.execute(own.order_by(_domain.c.name))).scalars().all()
-    return Account(**{**row, "domains": tuple(domains)})
+    return found[0]
 
 
 async def account_ids(connection: AsyncConnection) -> Sequence[str]:
@@ -70,17 +51,54 @@ async def accounts_by_name(connection: AsyncConnection, name: str) -> Sequence[s
     return (await connection.execute(select(_account.c.id).where(_account.c.name == name))).scalars().all()
 
 
-async def faxbox(connection: AsyncConnection, faxbox_id: str) -> Faxbox:
-    """The faxbox. Raises NotFound."""
-    found = await _faxboxes(connection, _faxbox.c.id == faxbox_id)
-    if not found:
-        raise NotFound(f"There is no faxbox {faxbox_id}.")
-    return found[0]
+async def all_accounts(connection: AsyncConnection) -> list[Account]:
+    """Every account, the newest first."""
+    return await _accounts(connection, select(_account))
 
 
-async def faxboxes(connection: AsyncConnection, account_id: str) -> list[Faxbox]:
-    """All faxboxes of the account, the oldest first."""
-    return await _faxboxes(connection, _faxbox.c.account_id == account_id)
+async def accounts_within(connection: AsyncConnection, account_id: str) -> list[Account]:
+    """The account and all that are below it, the newest first."""
+    within = select(_account.c.id).where(_account.c.id == account_id).cte("within", recursive=True)
+    # UNION, not UNION ALL: it ends even if the parents should form a ring.
+    within = within.union(select(_account.c.id).where(_account.c.parent_id == within.c.id))
+    return await _accounts(connection, select(_account).where(_account.c.id.in_(select(within.c.id))))
+
+
+async def change_account(connection: AsyncConnection, before: Account, after: Account) -> None:
+    """Store what has changed of a locked account. Raises Conflict when a domain belongs to somebody already."""
+    await connection.execute(update(_account).where(_account.c.id == after.id).values(values(after, _account)))
+    for name in set(before.domains) - set(after.domains):
+        await connection.execute(delete(_domain).where(_domain.c.name == name))
+    for name in after.domains:
+        if name not in before.domains:
+            await _take_domain(connection, name, after.id)
+
+
+async def delete_account(connection: AsyncConnection, account_id: str) -> None:
+    """Delete a locked account with its faxboxes, domains, numbers and tokens."""
+    await connection.execute(delete(_account).where(_account.c.id == account_id))
+
+
+async def _accounts(connection: AsyncConnection, query: Select[Any], *, lock: bool = False) -> list[Account]:
+    query = query.order_by(_account.c.id.desc())
+    rows = (await connection.execute(query.with_for_update() if lock else query)).mappings().all()
+    owned = select(_domain).where(_domain.c.faxbox_id.is_(None)).order_by(_domain.c.name)
+    if len(rows) == 1:
+        owned = owned.where(_domain.c.account_id == rows[0]["id"])
+    domains: dict[str, list[str]] = {}
+    for row in (await connection.execute(owned)).mappings() if rows else ():
+        domains.setdefault(row["account_id"], []).append(row["name"])
+    return [Account(**{**row, "domains": tuple(domains.get(row["id"], ()))}) for row in rows]
+
+
+# Domains
+
+
+async def domain_owner(connection: AsyncConnection, names: Iterable[str]) -> str | None:
+    """The account that was assigned the longest of these domains; None where nobody was assigned any."""
+    query = select(_domain.c.account_id).where(_domain.c.name.in_(list(names)), _domain.c.faxbox_id.is_(None))
+    found: str | None = (await connection.execute(query.order_by(func.length(_domain.c.name).desc()))).scalar()
+    return found
 
 
 async def served(connection: AsyncConnection, domain: str) -> tuple[Account, list[Faxbox]] | None:
@@ -94,11 +112,74 @@ async def served(connection: AsyncConnection, domain: str) -> tuple[Account, lis
     return owner, await faxboxes(connection, owner.id)
 
 
+async def _take_domain(
+    connection: AsyncConnection, name: str, account_id: str, faxbox_id: str | None = None, *, generated: bool = False
+) -> None:
+    row = {"name": name, "account_id": account_id, "faxbox_id": faxbox_id, "generated": generated}
+    try:
+        await connection.execute(insert(_domain).values(row))
+    except IntegrityError as error:
+        raise Conflict(f"The domain {name} is taken.") from error
+
+
+# Faxboxes
+
+
+async def add_faxbox(connection: AsyncConnection, box: Faxbox) -> None:
+    """Store a new faxbox with its numbers. Raises Conflict when a number or its domain belongs to somebody already."""
+    await connection.execute(insert(_faxbox).values(values(box, _faxbox)))
+    for position, number in enumerate(box.numbers):
+        await _take_number(connection, number, box.account_id, box.id, position)
+    await _take_faxbox_domains(connection, box)
+
+
+async def faxbox(connection: AsyncConnection, faxbox_id: str, account_id: str | None = None) -> Faxbox:
+    """The faxbox, of `account_id` alone where that is given. Raises NotFound."""
+    found = await _faxboxes(connection, _faxbox.c.id == faxbox_id)
+    if not found or account_id not in (None, found[0].account_id):
+        raise NotFound(f"There is no faxbox {faxbox_id}.")
+    return found[0]
+
+
+async def faxboxes(connection: AsyncConnection, account_id: str) -> list[Faxbox]:
+    """All faxboxes of the account, the oldest first."""
+    return await _faxboxes(connection, _faxbox.c.account_id == account_id)
+
+
 async def faxbox_by_number(connection: AsyncConnection, number: str) -> Faxbox | None:
     """The faxbox that answers an E.164 number, in any account."""
     query = select(_number.c.faxbox_id).where(_number.c.number == number, _number.c.faxbox_id.is_not(None))
     faxbox_id = (await connection.execute(query)).scalar()
     return None if faxbox_id is None else await faxbox(connection, faxbox_id)
+
+
+async def change_faxbox(connection: AsyncConnection, box: Faxbox) -> None:
+    """Store a faxbox of a locked account, but for its numbers. Raises Conflict when its domain belongs to somebody."""
+    await connection.execute(update(_faxbox).where(_faxbox.c.id == box.id).values(values(box, _faxbox)))
+    await connection.execute(delete(_domain).where(_domain.c.faxbox_id == box.id))
+    await _take_faxbox_domains(connection, box)
+
+
+async def delete_faxbox(connection: AsyncConnection, faxbox_id: str) -> None:
+    """Delete a faxbox; its numbers stay with the account."""
+    await connection.execute(delete(_faxbox).where(_faxbox.c.id == faxbox_id))
+
+
+async def busy(connection: AsyncConnection, *, account_id: str | None = None, faxbox_id: str | None = None) -> bool:
+    """Whether anything of the account (or faxbox) is in progress: a fax that has not ended, or a notice of one that
+    has not left."""
+    fax, notice = tables.fax, tables.notice
+    own = fax.c.account_id == account_id if faxbox_id is None else fax.c.faxbox_id == faxbox_id
+    under_way = select(fax.c.id).where(own, fax.c.status.not_in(ENDED))
+    untold = select(fax.c.id).join(notice, notice.c.fax_id == fax.c.id).where(own, notice.c.state == notices.PENDING)
+    return any([(await connection.execute(query.limit(1))).first() for query in (under_way, untold)])
+
+
+async def _take_faxbox_domains(connection: AsyncConnection, box: Faxbox) -> None:
+    if box.address_domain:
+        await _take_domain(connection, box.address_domain, box.account_id, box.id)
+    if box.generated_domain:
+        await _take_domain(connection, box.generated_domain, box.account_id, box.id, generated=True)
 
 
 async def _faxboxes(connection: AsyncConnection, condition: Any) -> list[Faxbox]:
@@ -108,42 +189,145 @@ async def _faxboxes(connection: AsyncConnection, condition: Any) -> list[Faxbox]
     numbers: dict[str, list[str]] = {}
     for row in (await connection.execute(owned)).mappings():
         numbers.setdefault(row["faxbox_id"], []).append(row["number"])
-    addressed = select(_domain.c.faxbox_id, _domain.c.name).where(_domain.c.faxbox_id.in_(ids))
-    domains: Mapping[str, str] = dict((await connection.execute(addressed)).all())
-    return [_box(row, numbers.get(row["id"], []), domains.get(row["id"], "")) for row in rows]
+    addressed = await connection.execute(select(_domain).where(_domain.c.faxbox_id.in_(ids)))
+    domains = {(row["faxbox_id"], row["generated"]): row["name"] for row in addressed.mappings()}
+    return [
+        _box(row, numbers.get(row["id"], []), domains.get((row["id"], False), ""), domains.get((row["id"], True), ""))
+        for row in rows
+    ]
 
 
-def _box(row: RowMapping, numbers: list[str], address_domain: str) -> Faxbox:
+def _box(row: RowMapping, numbers: list[str], address_domain: str, generated_domain: str) -> Faxbox:
     lists = {name: tuple(row[name]) for name in ("permits", "inbound_email", "outbound_email")}
-    return Faxbox(**{**row, **lists, "numbers": tuple(numbers), "address_domain": address_domain})
+    domains = {"address_domain": address_domain, "generated_domain": generated_domain}
+    return Faxbox(**{**row, **lists, **domains, "numbers": tuple(numbers)})
+
+
+# Numbers
+
+
+async def numbers(connection: AsyncConnection, account_id: str) -> list[Number]:
+    """All numbers of the account, in order."""
+    query = select(_number).where(_number.c.account_id == account_id).order_by(_number.c.number)
+    return [_numbered(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def number(connection: AsyncConnection, number: str, account_id: str) -> Number:
+    """The number of the account. Raises NotFound."""
+    query = select(_number).where(_number.c.number == number, _number.c.account_id == account_id)
+    row = (await connection.execute(query)).mappings().first()
+    if row is None:
+        raise NotFound(f"There is no number {number} in this account.")
+    return _numbered(row)
+
+
+async def add_number(connection: AsyncConnection, number: Number) -> None:
+    """Give a locked account a number. Raises Conflict when somebody has it already."""
+    await _take_number(connection, number.id, number.account_id, None, 0)
+    await bind_number(connection, replaced=None, number=number)
+
+
+async def bind_number(connection: AsyncConnection, *, replaced: str | None, number: Number) -> None:
+    """Let `number` be answered by its faxbox, as the last of that box's numbers, and no longer by `replaced`. Both
+    boxes get another revision, as their numbers are part of them."""
+    if number.faxbox_id == replaced:
+        return
+    last = select(func.coalesce(func.max(_number.c.position) + 1, 0)).where(_number.c.faxbox_id == number.faxbox_id)
+    row = {"faxbox_id": number.faxbox_id, "position": (await connection.execute(last)).scalar_one()}
+    await connection.execute(update(_number).where(_number.c.number == number.id).values(row))
+    await touch_faxboxes(connection, replaced, number.faxbox_id)
+
+
+async def delete_number(connection: AsyncConnection, number: Number) -> None:
+    await connection.execute(delete(_number).where(_number.c.number == number.id))
+    await touch_faxboxes(connection, number.faxbox_id)
+
+
+async def touch_faxboxes(connection: AsyncConnection, *ids: str | None) -> None:
+    """Give these faxboxes another revision."""
+    touched = update(_faxbox).where(_faxbox.c.id.in_([one for one in ids if one is not None]))
+    await connection.execute(touched.values(revision=_faxbox.c.revision + 1))
+
+
+def _numbered(row: RowMapping) -> Number:
+    return Number(id=row["number"], account_id=row["account_id"], faxbox_id=row["faxbox_id"])
+
+
+async def _take_number(
+    connection: AsyncConnection, number: str, account_id: str, faxbox_id: str | None, position: int
+) -> None:
+    row = {"number": number, "account_id": account_id, "faxbox_id": faxbox_id, "position": position}
+    try:
+        await connection.execute(insert(_number).values(row))
+    except IntegrityError as error:
+        raise Conflict(f"The number {number} is taken.") from error
+
+
+# Tokens
 
 
 def hashed(token: str) -> str:
     """What is stored of a token. Tokens are random and long, so a plain hash is enough: there is nothing to guess."""
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
 
 
 async def add_token(
-    connection: AsyncConnection, token: str, account_id: str | None, scopes: Sequence[str], now: datetime
+    connection: AsyncConnection,
+    token: str,
+    account_id: str | None,
+    scopes: Sequence[str],
+    now: datetime,
+    *,
+    name: str = "",
+    kind: str = TOKEN,
+    expires_at: datetime | None = None,
+    key_id: str | None = None,
 ) -> str:
     """Store a token (its hash) and return its id. `account_id` None makes a superuser's."""
     row = {
         "id": new_id(),
         "hash": hashed(token),
         "account_id": account_id,
+        "name": name,
+        "kind": kind,
         "scopes": list(scopes),
+        "key_id": key_id,
         "created_at": now,
-        "expires_at": None,
+        "expires_at": expires_at,
     }
     await connection.execute(delete(_token).where(_token.c.hash == row["hash"]))
     await connection.execute(insert(_token).values(row))
     return str(row["id"])
 
 
-async def token(connection: AsyncConnection, given: str, now: datetime) -> tuple[str | None, tuple[str, ...]] | None:
-    """Whose token this is: (account id or None for the superuser, scopes); None for an unknown or expired one."""
+async def token(connection: AsyncConnection, given: str, now: datetime, *, kind: str = TOKEN) -> Token | None:
+    """What is known of this token (or key); None for an unknown or expired one, and for one of the other kind."""
     # Looked up by its hash: the time this takes tells nothing about the token.
-    row = (await connection.execute(select(_token).where(_token.c.hash == hashed(given)))).mappings().first()
+    query = select(_token).where(_token.c.hash == hashed(given), _token.c.kind == kind)
+    row = (await connection.execute(query)).mappings().first()
     if row is None or (row["expires_at"] is not None and row["expires_at"] <= now):
         return None
-    return row["account_id"], tuple(row["scopes"])
+    return _token_of(row)
+
+
+async def tokens(connection: AsyncConnection, account_id: str) -> list[Token]:
+    """The tokens and keys of the account, the newest first; what the keys were exchanged for is left out."""
+    query = select(_token).where(_token.c.account_id == account_id, _token.c.key_id.is_(None))
+    return [_token_of(row) for row in (await connection.execute(query.order_by(_token.c.id.desc()))).mappings()]
+
+
+async def delete_token(connection: AsyncConnection, token_id: str, account_id: str) -> None:
+    """Delete a token or key of the account, and what the key was exchanged for. Raises NotFound."""
+    query = delete(_token).where(_token.c.id == token_id, _token.c.account_id == account_id)
+    if (await connection.execute(query)).rowcount == 0:
+        raise NotFound("There is no such token.")
+
+
+async def forget_expired(connection: AsyncConnection, key_id: str, now: datetime) -> None:
+    """Delete the tokens that this key was exchanged for and that have expired."""
+    await connection.execute(delete(_token).where(and_(_token.c.key_id == key_id, _token.c.expires_at <= now)))
+
+
+def _token_of(row: RowMapping) -> Token:
+    known = {name: value for name, value in row.items() if name != "hash"}
+    return Token(**{**known, "scopes": tuple(row["scopes"])})

@@ -69,7 +69,7 @@ account = Table(
     "account",
     metadata,
     _id(primary_key=True),
-    _id("parent_id", nullable=True),
+    _id("parent_id", ForeignKey("account.id"), nullable=True, index=True),
     _text("name"),
     Column("country", String(2), nullable=False),
     _text("timezone"),
@@ -92,6 +92,10 @@ faxbox = Table(
     _text("timezone"),
     Column("retries", Integer, nullable=False),
     Column("body_as_page", Boolean, nullable=False),
+    # None leaves it to the line.
+    Column("t38", Boolean, nullable=True),
+    # As it was written: a domain, or an address at it. `domain` holds the domain itself.
+    _text("custom_address"),
     _json("inbound_email"),
     _json("outbound_email"),
     _json("notifications", "{}"),
@@ -106,6 +110,8 @@ domain = Table(
     _id("account_id", ForeignKey("account.id", ondelete="CASCADE"), nullable=False, index=True),
     # Set: mail to this domain reaches this faxbox alone.
     _id("faxbox_id", ForeignKey("faxbox.id", ondelete="CASCADE"), nullable=True, index=True),
+    # Made by us, below a domain of the account, and remade when that domain goes.
+    Column("generated", Boolean, nullable=False, server_default=text("false")),
 )
 
 number = Table(
@@ -127,6 +133,8 @@ token = Table(
     Column("kind", String(8), nullable=False, server_default="token"),
     _id("account_id", ForeignKey("account.id", ondelete="CASCADE"), nullable=True, index=True),
     _json("scopes"),
+    # The key that was exchanged for it: what a key gave ends with the key.
+    _id("key_id", ForeignKey("token.id", ondelete="CASCADE"), nullable=True, index=True),
     Column("created_at", Utc, nullable=False),
     Column("expires_at", Utc, nullable=True),
 )
@@ -175,7 +183,7 @@ fax = Table(
     Column("claim_token", String(32), nullable=True),
     Column("lease_until", Utc, nullable=True),
     # Lists: newest first within an account; and what is due, over all accounts.
-    Index("ix_fax_listing", "account_id", "direction", "id"),
+    Index("ix_fax_listing", "account_id", "direction", "status", "created_at", "id"),
     Index("ix_fax_due", "status", "due_at"),
     Index("ix_fax_claimed", "lease_until", postgresql_where=text("claim_token IS NOT NULL")),
     Index("ix_fax_repeat_key", "repeat_key"),
@@ -200,7 +208,7 @@ attempt = Table(
     Column("outcome", String(16), nullable=False, server_default=""),
     Column("counted", Boolean, nullable=False),
     Column("result", Json, nullable=True),
-    Index("ix_attempt_account_id_started_at", "account_id", "started_at"),
+    Index("ix_attempt_listing", "account_id", "started_at", "id"),
 )
 
 slot = Table(
@@ -224,7 +232,7 @@ smtplog = Table(
     Column("accepted", Boolean, nullable=False),
     _text("sender"),
     Column("entry", Json, nullable=False),
-    Index("ix_smtplog_account_id_id", "account_id", "id"),
+    Index("ix_smtplog_listing", "account_id", "received_at", "id"),
 )
 
 notice = Table(

@@ -21,8 +21,12 @@ def upgrade() -> None:
         sa.Column("max_calls", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["parent_id"], ["account.id"], name=op.f("fk_account_parent_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_account")),
     )
+    with op.batch_alter_table("account", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_account_parent_id"), ["parent_id"], unique=False)
+
     op.create_table(
         "attempt",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -41,8 +45,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attempt")),
     )
     with op.batch_alter_table("attempt", schema=None) as batch_op:
-        batch_op.create_index("ix_attempt_account_id_started_at", ["account_id", "started_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_attempt_fax_id"), ["fax_id"], unique=False)
+        batch_op.create_index("ix_attempt_listing", ["account_id", "started_at", "id"], unique=False)
 
     op.create_table(
         "audit",
@@ -142,7 +146,7 @@ def upgrade() -> None:
         )
         batch_op.create_index("ix_fax_due", ["status", "due_at"], unique=False)
         batch_op.create_index("ix_fax_image_key", ["image_key"], unique=False)
-        batch_op.create_index("ix_fax_listing", ["account_id", "direction", "id"], unique=False)
+        batch_op.create_index("ix_fax_listing", ["account_id", "direction", "status", "created_at", "id"], unique=False)
         batch_op.create_index("ix_fax_repeat_key", ["repeat_key"], unique=False)
         batch_op.create_index("ix_fax_submission_id", ["submission_id"], unique=False)
 
@@ -203,7 +207,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_smtplog")),
     )
     with op.batch_alter_table("smtplog", schema=None) as batch_op:
-        batch_op.create_index("ix_smtplog_account_id_id", ["account_id", "id"], unique=False)
+        batch_op.create_index("ix_smtplog_listing", ["account_id", "received_at", "id"], unique=False)
 
     op.create_table(
         "faxbox",
@@ -223,6 +227,8 @@ def upgrade() -> None:
         sa.Column("timezone", sa.Text(), server_default="", nullable=False),
         sa.Column("retries", sa.Integer(), nullable=False),
         sa.Column("body_as_page", sa.Boolean(), nullable=False),
+        sa.Column("t38", sa.Boolean(), nullable=True),
+        sa.Column("custom_address", sa.Text(), server_default="", nullable=False),
         sa.Column(
             "inbound_email",
             sa.JSON().with_variant(postgresql.JSONB(), "postgresql"),
@@ -262,20 +268,24 @@ def upgrade() -> None:
             server_default=sa.text("'[]'"),
             nullable=False,
         ),
+        sa.Column("key_id", sa.String(length=32), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_token_account_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["key_id"], ["token.id"], name=op.f("fk_token_key_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_token")),
         sa.UniqueConstraint("hash", name=op.f("uq_token_hash")),
     )
     with op.batch_alter_table("token", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_token_account_id"), ["account_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_token_key_id"), ["key_id"], unique=False)
 
     op.create_table(
         "domain",
         sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("account_id", sa.String(length=32), nullable=False),
         sa.Column("faxbox_id", sa.String(length=32), nullable=True),
+        sa.Column("generated", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_domain_account_id"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["faxbox_id"], ["faxbox.id"], name=op.f("fk_domain_faxbox_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_domain")),
