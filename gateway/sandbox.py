@@ -18,7 +18,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar, TypeVarTuple, cast
 
@@ -83,15 +83,18 @@ class Sandbox:
     async def run(self, target: Callable[[*Ts], T], *args: *Ts, limits: Limits = DOCUMENT) -> T:
         """`target(*args)` in a child of its own; cancelling kills the child. `target` is a function of a module."""
         async with self._slots:
-            child = self._spawn()
-            try:
-                async with asyncio.timeout(limits.wall):
-                    reply = await child.ask(Job(limits, target, args))
-            except TimeoutError:
-                raise DocumentRefused(TOO_MUCH, detail=f"killed after {limits.wall:g} s") from None
-            finally:
-                child.dismiss()
+            reply = await _twice(lambda: self._run(Job(limits, target, args)))
         return cast("T", _open(reply))
+
+    async def _run(self, job: Job) -> Reply:
+        child = self._spawn()
+        try:
+            async with asyncio.timeout(job.limits.wall):
+                return await child.ask(job)
+        except TimeoutError:
+            raise DocumentRefused(TOO_MUCH, detail=f"killed after {job.limits.wall:g} s") from None
+        finally:
+            child.dismiss()
 
     async def quick(self, target: Callable[[*Ts], T], *args: *Ts, wall: float = 1.0, limits: Limits = QUICK) -> T:
         """`target(*args)` in a child kept ready. After `wall` seconds of work it is killed and TimeoutError raised.
@@ -99,18 +102,22 @@ class Sandbox:
         Bytes up to about 1 MB are quickest as an argument, more as a path.
         """
         async with self._quick_slots:
-            child = self._ready_child()
-            keep = False
-            try:
-                async with asyncio.timeout(wall):
-                    reply = await child.ask(Job(replace(limits, wall=wall), target, args))
-                keep = reply.outcome in (Outcome.DONE, Outcome.RAISED) and child.jobs < RECYCLE
-            finally:
-                if not keep:
-                    child.dismiss()
-                if self._running:
-                    self._idle.append(child if keep else self._spawn())
+            reply = await _twice(lambda: self._ask_ready(Job(replace(limits, wall=wall), target, args)))
         return cast("T", _open(reply))
+
+    async def _ask_ready(self, job: Job) -> Reply:
+        child = self._ready_child()
+        keep = False
+        try:
+            async with asyncio.timeout(job.limits.wall):
+                reply = await child.ask(job)
+            keep = reply.outcome in (Outcome.DONE, Outcome.RAISED) and child.jobs < RECYCLE
+        finally:
+            if not keep:
+                child.dismiss()
+            if self._running:
+                self._idle.append(child if keep else self._spawn())
+        return reply
 
     def _ready_child(self) -> "_Child":
         while self._idle:
@@ -242,9 +249,23 @@ class _Child:
         self._link.close()
 
 
+class KilledFromOutside(OurTrouble):
+    """No limit of ours kills like that without our knowing: it was the system, short of memory, or somebody's hand."""
+
+
+async def _twice(ask: Callable[[], Awaitable[Reply]]) -> Reply:
+    """A child that was killed from outside says nothing about its document: ask another one, once."""
+    try:
+        return await ask()
+    except KilledFromOutside:
+        return await ask()
+
+
 def _death(status: int | None) -> FaxgateError:
     if status is None:
         return OurTrouble("The worker processes were stopped.")
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
+        return KilledFromOutside("A worker process was killed from outside.")
     if os.WIFSIGNALED(status):
         return DocumentRefused(TOO_MUCH, detail=f"worker killed by {signal.Signals(os.WTERMSIG(status)).name}")
     return DocumentRefused(TOO_MUCH, detail=f"worker exited with {os.waitstatus_to_exitcode(status)}")

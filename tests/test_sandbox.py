@@ -57,6 +57,10 @@ def fill_disk(path: str) -> None:
         file.writelines(bytes(MIB) for _ in range(100))
 
 
+def killed_from_outside() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def divide(by: int) -> float:
     return 1 / by
 
@@ -277,3 +281,14 @@ async def test_killing_the_gateway_ends_the_children_and_main_is_not_run_again(t
 
 def test_document_limits_leave_room_for_pdfium() -> None:
     assert DOCUMENT.memory >= 1 << 30
+
+
+async def test_a_ready_child_that_was_killed_costs_nobody_anything(sandbox: Sandbox) -> None:
+    for _ in range(3):
+        os.kill(await sandbox.quick(pid), signal.SIGKILL)
+        assert await sandbox.quick(double, b"x") == b"xx"
+
+
+async def test_a_child_that_is_killed_from_outside_says_nothing_about_its_document(sandbox: Sandbox) -> None:
+    with pytest.raises(OurTrouble, match="killed from outside"):
+        await sandbox.run(killed_from_outside)

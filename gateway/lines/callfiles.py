@@ -16,6 +16,7 @@ step is a rename or a creation, so none needs another's leave.
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -55,6 +56,14 @@ class Record:
     outgoing: CallResult
     incoming: CallResult | None
     """None where a scripted end was called."""
+
+
+REFUSED = "refused"
+"""In place of an identity: this call was asked about before it was begun, was called unanswered, and so must not begin
+any more; a gateway that slept may still want to."""
+
+REFUSED_FOR = 7 * 86_400.0
+"""Seconds that a refusal is kept."""
 
 
 class CallFiles:
@@ -98,13 +107,29 @@ class CallFiles:
             draft.unlink(missing_ok=True)
         return lock
 
+    def refuse(self) -> bool:
+        """See to it that this call is never begun; False where it has been."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        draft = self.call.with_suffix(".draft")
+        draft.write_text(REFUSED)
+        try:
+            os.link(draft, self.call)
+        except FileExistsError:
+            return self._text() == REFUSED
+        finally:
+            draft.unlink(missing_ok=True)
+        return True
+
+    def _text(self) -> str:
+        try:
+            return self.call.read_text()
+        except FileNotFoundError:
+            return ""
+
     def identity(self) -> Identity | None:
         """The incoming call; None where there is none."""
-        try:
-            text = self.call.read_text()
-        except FileNotFoundError:
-            return None
-        if not text:
+        text = self._text()
+        if text in ("", REFUSED):
             return None
         fields = json.loads(text)
         return Identity(**{**fields, "started_at": datetime.fromisoformat(fields["started_at"])})
@@ -184,6 +209,9 @@ class CallFiles:
         other's, so the later of two always sees both."""
         if not self.call.exists():
             self._remove()  # what a removal left that was cut short
+        elif self._text() == REFUSED:
+            if time.time() - self.call.stat().st_mtime > REFUSED_FOR:
+                self._remove()
         elif not self.undelivered() and self._outgoing_done():
             self._remove()
 

@@ -140,8 +140,10 @@ class LoopbackLine:
             return CallRecord(CallState.ENDED, record.outgoing)
         if live:
             return CallRecord(CallState.LIVE)
-        # Never begun, or both ends died in one process before they had anything to show: a faxbox has received nothing
-        # (its pages count from the record on), and the scripted machines have no memory.
+        if not files.call.exists() and not await asyncio.to_thread(files.refuse):
+            return await self.settle(call_id)  # it has begun at this very moment
+        # Never begun (and now it never will be), or both ends died in one process before they had anything to show: a
+        # faxbox has received nothing (its pages count from the record on), and the scripted machines have no memory.
         return CallRecord(CallState.UNANSWERED)
 
     async def forget(self, call_id: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.fax import Progress
 from gateway.ids import new_id
-from gateway.lines.callfiles import CallFiles, Identity
+from gateway.lines.callfiles import REFUSED, CallFiles, Identity
 from gateway.lines.options import LoopbackOptions
 from gateway.ports import CallState
 from tests.lines.bench import BOX_NUMBER, MANY, OpenLine, order, until
@@ -42,8 +42,21 @@ async def test_a_call_whose_process_dies_has_delivered_nothing(
         assert (received.success, received.pages, received.hangup_cause) == (False, 0, "NORMAL_TEMPORARY_FAILURE")
         assert list(bench.incoming.images.values()) == [None]
         await bench.line.forget(placed.call_id)
-        await until(lambda: not list(bench.directory.iterdir()))
+        # The sweep may have tidied up before we asked: then a refusal is left, and nothing else.
+        await until(lambda: all(file.read_text() == REFUSED for file in bench.directory.iterdir()))
         assert [event for event, _ in bench.incoming.calls] == ["began", "ended"]
+
+
+async def test_a_call_that_was_asked_about_before_it_began_is_never_made(open_line: OpenLine, two_pages: Path) -> None:
+    """A gateway slept between writing its attempt down and dialling; another has dialled in its place."""
+    async with open_line() as bench:
+        placed = order(BOX_NUMBER, two_pages, 2)
+        assert (await bench.line.settle(placed.call_id)).state == CallState.UNANSWERED
+        await bench.line.forget(placed.call_id)
+        result = await bench.line.call(placed, lambda _: None)
+        assert (result.success, result.answered) == (False, False)
+        assert bench.incoming.calls == []
+        assert (await bench.line.settle(placed.call_id)).state == CallState.UNANSWERED
 
 
 async def test_signals_for_the_whole_service_end_no_call(open_line: OpenLine, many_pages: Path) -> None:
