@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount, Route, Router
 
 from admin_api.auth import Authenticated, WithinAccount
+from admin_api.calls import Calls
 from admin_api.envelope import on_faxgate_error, on_http_exception
 from admin_api.faxes import Faxes
 from admin_api.health import Health
@@ -23,12 +24,25 @@ from admin_api.tracing import Tracing
 from gateway.clock import Clock
 from gateway.errors import FaxgateError
 from gateway.ports import Documents, Line
+from gateway.sandbox import Sandbox
 from gateway.store.engine import Store
 
 
-def api(store: Store, documents: Documents, clock: Clock, *, lines: Sequence[Line] = ()) -> Starlette:
-    """The application. `lines` are those of this process, for `/healthz`."""
-    operations = [*Faxes(store, documents).operations(), *Smtplog(store).operations()]
+def api(
+    store: Store,
+    documents: Documents,
+    clock: Clock,
+    *,
+    lines: Sequence[Line] = (),
+    sandbox: Sandbox | None = None,
+) -> Starlette:
+    """The application. `lines` are those of this process, for `/healthz`; without a sandbox there are no pictures of
+    pages."""
+    operations = [
+        *Faxes(store, documents, sandbox).operations(),
+        *Smtplog(store).operations(),
+        *Calls(store).operations(),
+    ]
     application = Starlette(
         routes=[
             Route("/healthz", Health(store, lines).get),

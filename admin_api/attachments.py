@@ -6,10 +6,11 @@ import re
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from admin_api.envelope import RangeNotSatisfiable
+from admin_api.revisions import etag
 from gateway.errors import NotFound
 
 _SINGLE_RANGE = re.compile(r"bytes=(?:(\d{1,18})-(\d{0,18})|-(\d{1,18}))", re.IGNORECASE | re.ASCII)
@@ -25,7 +26,7 @@ class Attachment(FileResponse):
         await super().__call__(scope, receive, send)
 
 
-async def attachment(request: Request, path: Path, media_type: str, filename: str) -> Attachment:
+async def attachment(request: Request, path: Path, media_type: str, filename: str, revision: str) -> Attachment:
     """Raises RangeNotSatisfiable, and NotFound where the file went meanwhile."""
     try:
         stat = await asyncio.to_thread(os.stat, path)
@@ -34,13 +35,23 @@ async def attachment(request: Request, path: Path, media_type: str, filename: st
     asked = request.headers.get("range", "")
     if "if-range" not in request.headers and range_start(asked, stat.st_size) == stat.st_size:
         raise RangeNotSatisfiable(stat.st_size)
-    headers = {
+    return Attachment(path, media_type=media_type, filename=filename, stat_result=stat, headers=_headers(revision))
+
+
+def picture(png: bytes, filename: str, revision: str) -> Response:
+    """A page to be looked at; its name is for whoever saves it."""
+    disposition = {"Content-Disposition": f'inline; filename="{filename}"'}
+    return Response(png, media_type="image/png", headers={**_headers(revision), **disposition})
+
+
+def _headers(revision: str) -> dict[str, str]:
+    return {
+        "ETag": etag(revision),
         "Vary": "Accept",
         "Cache-Control": "private, no-cache",
         # A browser must not take a document from outside for anything but what it is.
         "X-Content-Type-Options": "nosniff",
     }
-    return Attachment(path, media_type=media_type, filename=filename, stat_result=stat, headers=headers)
 
 
 def range_start(header: str, size: int) -> int | None:

@@ -88,6 +88,7 @@ def success(
             **{key: value for key, value in optional.items() if value is not None},
         },
         status,
+        {} if revision is None else {"ETag": f'"{revision}"'},
     )
 
 

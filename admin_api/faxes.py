@@ -6,29 +6,54 @@ on asking `outgoing/{id}` for its status, so an item of outgoing and incoming is
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Annotated, Any, Literal
 
+from pydantic import BaseModel, ConfigDict, Field, create_model
 from starlette.requests import Request
 from starlette.responses import Response
 
 from admin_api import paging
-from admin_api.attachments import attachment
+from admin_api.answers import FaxDetail, FaxSummary, Moment
+from admin_api.attachments import attachment, picture
 from admin_api.auth import account_of
 from admin_api.envelope import NotAcceptable, revision_of, success
 from admin_api.ids import is_id
 from admin_api.negotiation import preferred
-from admin_api.operations import ACCOUNT, Operation
-from admin_api.representation import fax_detail, fax_summary
+from admin_api.operations import ACCOUNT, Operation, validated
+from admin_api.representation import fax_detail, fax_summary, moment
+from admin_api.revisions import not_modified
 from gateway.accounts import Faxbox
-from gateway.errors import NotFound
+from gateway.documents.page import page_png
+from gateway.errors import NotFound, Unavailable
 from gateway.fax import ENDED, Direction, Fax, Status
 from gateway.filenames import fax_filename
 from gateway.ports import Documents
-from gateway.store import accounts, faxes
+from gateway.sandbox import Sandbox
+from gateway.store import accounts, faxes, history, listing
 from gateway.store.engine import Store
+from gateway.store.listing import FAX_FIELDS, FAX_PRESENT, Place
 from gateway.wording import zone_of
 
-PDF, TIFF = "application/pdf", "image/tiff"
-_EXTENSIONS = {PDF: "pdf", TIFF: "tiff"}
+PDF, TIFF, PNG = "application/pdf", "image/tiff", "image/png"
+_EXTENSIONS = {PDF: "pdf", TIFF: "tiff", PNG: "png"}
+
+FaxQuery: Any = create_model(
+    "FaxQuery",
+    __base__=paging.ListQuery,
+    **paging.filters(["status"], Literal[tuple(status.value for status in Status)]),
+    **paging.filters([name for name in FAX_FIELDS if name != "status"]),
+    **paging.keys([name for name in FAX_PRESENT if name != "status"]),
+)
+
+
+class AttachmentQuery(BaseModel):
+    """Which page of a document, where it is asked for as a picture."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    page: Annotated[int, paging.WHOLE] = Field(
+        1, ge=1, le=10**6, description="Of `image/png`: which page, from 1. Other types hold all pages."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,65 +77,108 @@ FOLDERS = {"outgoing": OUTGOING, "outbox": OUTBOX, "incoming": INCOMING, "inbox"
 class Faxes:
     store: Store
     documents: Documents
+    sandbox: Sandbox | None
+    """Where pictures of pages are made; None: nowhere."""
 
     def operations(self) -> list[Operation]:
-        made: list[Operation] = []
-        for name, folder in FOLDERS.items():
-            list_path = f"{ACCOUNT}/faxes/{name}"
-            item_path = f"{list_path}/{{fax_id}}"
-            made += [
-                Operation(
-                    method="GET", path=list_path, answer=partial(self.get_list, folder), summary=f"The faxes of {name}"
-                ),
-                Operation(method="GET", path=item_path, answer=partial(self.get, folder), summary=f"A fax of {name}"),
-            ]
-            if name != "incoming":
-                attachment_path = f"{item_path}/attachment"
-                made.append(
-                    Operation(
-                        method="GET",
-                        path=attachment_path,
-                        answer=partial(self.get_attachment, folder),
-                        summary="Its document",
-                        media_types=(PDF, TIFF),
-                    )
-                )
+        return [operation for name, folder in FOLDERS.items() for operation in self._of(name, folder)]
+
+    def _of(self, name: str, folder: Folder) -> list[Operation]:
+        list_path = f"{ACCOUNT}/faxes/{name}"
+        item_path = f"{list_path}/{{fax_id}}"
+        made = [
+            Operation(
+                method="GET",
+                path=list_path,
+                answer=partial(self.get_list, folder),
+                summary=f"The faxes of {name}",
+                query=FaxQuery,
+                gives=list[FaxSummary],
+            ),
+            Operation(
+                method="GET",
+                path=item_path,
+                answer=partial(self.get, folder),
+                summary=f"A fax of {name}",
+                gives=FaxDetail,
+            ),
+            Operation(
+                method="GET",
+                path=f"{item_path}/history",
+                answer=partial(self.get_history, folder),
+                summary="What happened to it, in order and in words",
+                gives=list[Moment],
+            ),
+        ]
+        if name != "incoming":
+            document = Operation(
+                method="GET",
+                path=f"{item_path}/attachment",
+                answer=partial(self.get_attachment, folder),
+                summary="Its document, or a picture of one page",
+                query=AttachmentQuery,
+                media_types=(PDF, TIFF, PNG),
+            )
+            made.append(document)
         return made
 
     async def get_list(self, folder: Folder, request: Request) -> Response:
         """GET /accounts/{account_id}/faxes/{folder}"""
-        wanted = paging.wanted(request.query_params)
+        query = paging.asked(FaxQuery, request)
         async with self.store.read() as connection:
-            found = await faxes.page(
+            found = await listing.faxes(
                 connection,
                 account_of(request),
                 folder.direction,
-                folder.listed,
-                before=wanted.before,
-                limit=wanted.limit,
+                _chosen(folder.listed, query),
+                query.window(),
+                query.only(),
             )
-        page = paging.page(wanted, found)
-        revision = revision_of([(fax.id, fax.revision) for fax in page.items])
-        return success(request, [fax_summary(fax) for fax in page.items], revision=revision, paging=page.envelope)
+        page = paging.page(query, found, _place)
+        revision = revision_of([*((fax.id, fax.revision) for fax in page.items), (page.next_start_key or "", 0)])
+        shown = [fax_summary(fax) for fax in page.items]
+        return not_modified(request, revision) or success(request, shown, revision=revision, paging=page.envelope)
 
     async def get(self, folder: Folder, request: Request) -> Response:
         """GET /accounts/{account_id}/faxes/{folder}/{fax_id}"""
         fax, box = await self._find(folder, request)
-        return success(request, fax_detail(fax, box.timezone if box else ""), revision=str(fax.revision))
+        revision = str(fax.revision)
+        detail = fax_detail(fax, box.timezone if box else "")
+        return not_modified(request, revision) or success(request, detail, revision=revision)
+
+    async def get_history(self, folder: Folder, request: Request) -> Response:
+        """GET /accounts/{account_id}/faxes/{folder}/{fax_id}/history"""
+        fax, _ = await self._find(folder, request)
+        async with self.store.read() as connection:
+            story = await history.of_fax(connection, fax)
+        return success(request, [moment(happened) for happened in story])
 
     async def get_attachment(self, folder: Folder, request: Request) -> Response:
         """GET /accounts/{account_id}/faxes/{folder}/{fax_id}/attachment"""
+        query = validated(AttachmentQuery, paging.given(request))
         fax, box = await self._find(folder, request)
-        keys = {media_type: key for media_type, key in ((PDF, fax.pdf_key), (TIFF, fax.image_key)) if key}
-        if not keys:
+        keys = {PDF: fax.pdf_key, TIFF: fax.image_key, PNG: fax.image_key}
+        offered = [media_type for media_type, key in keys.items() if key]
+        if not offered:
             raise NotFound(_why_none(fax))
-        media_type = preferred(request.headers.get("accept"), list(keys))
+        media_type = preferred(request.headers.get("accept"), offered)
         if media_type is None:
-            raise NotAcceptable(f"The document can be had as {' or '.join(keys)}.")
+            raise NotAcceptable(f"The document can be had as {', '.join(offered)}.")
+        # A document never changes under its key, so the key (and the page) is its revision.
+        revision = revision_of([(keys[media_type], query.page if media_type == PNG else 0)])
+        if known := not_modified(request, revision):
+            return known
         path = await self.documents.open(keys[media_type])
         async with self.store.read() as connection:
             zone = zone_of(box, await accounts.account(connection, fax.account_id))
-        return await attachment(request, path, media_type, fax_filename(fax, zone, _EXTENSIONS[media_type]))
+        if media_type != PNG:
+            return await attachment(
+                request, path, media_type, fax_filename(fax, zone, _EXTENSIONS[media_type]), revision
+            )
+        if self.sandbox is None:
+            raise Unavailable("Pictures of pages cannot be made by this process.")
+        png = await self.sandbox.run(page_png, path, query.page)
+        return picture(png, fax_filename(fax, zone, f"{query.page}.png"), revision)
 
     async def _find(self, folder: Folder, request: Request) -> tuple[Fax, Faxbox | None]:
         """The fax of the address and its faxbox, which may have gone. Raises NotFound."""
@@ -126,6 +194,19 @@ class Faxes:
             except NotFound:
                 box = None
         return fax, box
+
+
+def _chosen(listed: frozenset[Status], query: Any) -> frozenset[Status]:
+    """The states of a folder that the filters leave: the store reads one range of its index for each."""
+    return frozenset(
+        status
+        for status in listed
+        if query.filter_status in (None, status.value) and query.filter_not_status != status.value
+    )
+
+
+def _place(fax: Fax) -> Place:
+    return Place(fax.created_at, fax.id)
 
 
 def _why_none(fax: Fax) -> str:

@@ -40,6 +40,8 @@ class Operation:
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
     """The model of `data` in the body."""
+    gives: Any = None
+    """The type of `data` in what it answers (a model, a TypedDict, `list[...]`); None leaves it undescribed."""
     status: int = 200
     media_types: tuple[str, ...] = ("application/json",)
     """What it answers."""

@@ -4,12 +4,25 @@ Kazoo's spellings live here and nowhere else. Times are Gregorian seconds; what 
 what has not happened yet has the schema's default.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 
-from gateway.fax import CallResult, Direction, Fax, Progress, Status
+from admin_api.answers import (
+    Call,
+    FaxDetail,
+    FaxDocument,
+    FaxSummary,
+    LiveCall,
+    Moment,
+    SmtplogDetail,
+    SmtplogSummary,
+    TxResult,
+    Undefined,
+)
+from gateway import history
+from gateway.fax import Attempt, CallResult, Direction, Fax, Progress, Status
 from gateway.smtplog import SmtplogEntry
 
-UNDEFINED = "undefined"
+UNDEFINED: Undefined = "undefined"
 GREGORIAN_EPOCH = 62_167_219_200
 """Seconds from the year 0 to 1970: the time of Erlang, and so of Kazoo."""
 
@@ -26,7 +39,7 @@ def gregorian(moment: datetime) -> int:
     return int(moment.timestamp()) + GREGORIAN_EPOCH
 
 
-def fax_summary(fax: Fax) -> dict[str, object]:
+def fax_summary(fax: Fax) -> FaxSummary:
     """A fax in a list."""
     return {
         "id": fax.id,
@@ -37,18 +50,13 @@ def fax_summary(fax: Fax) -> dict[str, object]:
     }
 
 
-def fax_detail(fax: Fax, timezone: str) -> dict[str, object]:
+def fax_detail(fax: Fax, timezone: str) -> FaxDetail:
     """A fax alone. `timezone` is its faxbox's, empty where that has none.
 
     Beyond the schema: `faxbox_id`, `destination` (the number as dialled), `pages` (of the document; of an incoming fax,
     so far) and, while a call runs, `progress`.
     """
-    known = {
-        "faxbox_id": fax.faxbox_id,
-        "notifications": fax.notifications or None,
-        "progress": None if fax.progress is None else _progress(fax.progress),
-    }
-    return {
+    shown: FaxDetail = {
         "id": fax.id,
         "status": fax.status.value,
         "created": gregorian(fax.created_at),
@@ -64,18 +72,26 @@ def fax_detail(fax: Fax, timezone: str) -> dict[str, object]:
         "pages": fax.pages,
         "document": _document(fax),
         "tx_result": tx_result(fax),
-        **{key: value for key, value in known.items() if value is not None},
     }
+    if fax.faxbox_id:
+        shown["faxbox_id"] = fax.faxbox_id
+    if fax.notifications:
+        shown["notifications"] = fax.notifications
+    if fax.progress is not None:
+        shown["progress"] = _progress(fax.progress)
+    if fax.resubmitted_from:
+        shown["resubmitted_from"] = fax.resubmitted_from
+    return shown
 
 
-def tx_result(fax: Fax) -> dict[str, object]:
+def tx_result(fax: Fax) -> TxResult:
     """What the last call brought. `result_code` is T.30's, null where no call has got so far.
 
     Of a received fax the receiver is us, and `fax_sender_id` is what the far end called itself.
     """
     result = fax.result or _NOTHING_YET
     inbound = fax.direction is Direction.INBOUND
-    shown: dict[str, object] = {
+    shown: TxResult = {
         "success": fax.status in {Status.COMPLETED, Status.RECEIVED},
         "error_message": fax.error,
         "pages_sent": result.pages,
@@ -88,10 +104,12 @@ def tx_result(fax: Fax) -> dict[str, object]:
         "result_text": result.result_text,
         "hangup_cause": result.hangup_cause,
     }
-    return {**shown, "fax_sender_id": result.remote_station_id} if inbound else shown
+    if inbound:
+        shown["fax_sender_id"] = result.remote_station_id
+    return shown
 
 
-def _progress(progress: Progress) -> dict[str, object]:
+def _progress(progress: Progress) -> LiveCall:
     return {
         "stage": progress.stage,
         "page": progress.page,
@@ -102,9 +120,9 @@ def _progress(progress: Progress) -> dict[str, object]:
     }
 
 
-def _document(fax: Fax) -> dict[str, object]:
+def _document(fax: Fax) -> FaxDocument:
     """What was mailed, and what of it was left out. The keys under which we store it are nobody's business."""
-    described: dict[str, object] = {}
+    described: FaxDocument = {}
     if fax.documents:
         described["files"] = [
             {"name": document.name, "content_type": document.content_type, "bytes": document.bytes}
@@ -118,7 +136,7 @@ def _document(fax: Fax) -> dict[str, object]:
     return described
 
 
-def smtplog_summary(entry: SmtplogEntry) -> dict[str, object]:
+def smtplog_summary(entry: SmtplogEntry) -> SmtplogSummary:
     """An smtplog entry in a list."""
     return {
         "id": entry.id,
@@ -131,7 +149,7 @@ def smtplog_summary(entry: SmtplogEntry) -> dict[str, object]:
     }
 
 
-def smtplog_detail(entry: SmtplogEntry) -> dict[str, object]:
+def smtplog_detail(entry: SmtplogEntry) -> SmtplogDetail:
     """An smtplog entry alone: all that decided it."""
     return {
         **smtplog_summary(entry),
@@ -167,3 +185,52 @@ def smtplog_detail(entry: SmtplogEntry) -> dict[str, object]:
         ],
         "fax_ids": entry.fax_ids,
     }
+
+
+def call(attempt: Attempt) -> Call:
+    """A call record."""
+    result = attempt.result or _NOTHING_YET
+    return {
+        "id": attempt.id,
+        "created": gregorian(attempt.started_at),
+        "started_at": iso(attempt.started_at),
+        "answered_at": iso(result.answered_at),
+        "ended_at": iso(result.ended_at),
+        "direction": "inbound" if attempt.direction is Direction.INBOUND else "outbound",
+        "from": attempt.from_number,
+        "to": attempt.to_number,
+        "line": attempt.line,
+        "seconds": round(result.seconds, 3),
+        "pages": result.pages,
+        "total_pages": result.total_pages,
+        "rate": result.rate,
+        "ecm": result.ecm,
+        "t38": result.t38,
+        "bad_rows": result.bad_rows,
+        "result_code": result.result_code,
+        "result_text": result.result_text,
+        "cause": result.cause,
+        "hangup_cause": result.hangup_cause,
+        "outcome": attempt.outcome,
+        "counted": attempt.counted,
+        "attempt": attempt.number,
+        "remote_station_id": result.remote_station_id,
+        "faxbox_id": attempt.faxbox_id,
+        "fax_id": attempt.fax_id,
+    }
+
+
+def moment(happened: history.Moment) -> Moment:
+    """Something that happened to a fax."""
+    return {
+        "created": gregorian(happened.at),
+        "at": iso(happened.at),
+        "kind": happened.kind,
+        "words": happened.words,
+        "facts": dict(happened.facts),
+    }
+
+
+def iso(at: datetime | None) -> str:
+    """ISO 8601 in UTC; empty for no time."""
+    return "" if at is None else at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -9,10 +9,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.fax import Attempt, CallResult, Direction
 from gateway.store import tables
+from gateway.store.listing import ALL, NEWEST, Fields, Only, Window, conditions, within
 from gateway.store.tables import values
 
 _attempt = tables.attempt
 _result = TypeAdapter(CallResult | None)
+
+FIELDS: Fields = {
+    "direction": [_attempt.c.direction],
+    "outcome": [_attempt.c.outcome],
+    "counted": [_attempt.c.counted],
+    "fax_id": [_attempt.c.fax_id],
+    "faxbox_id": [_attempt.c.faxbox_id],
+    "line": [_attempt.c.line],
+    "from": [_attempt.c.from_number],
+    "to": [_attempt.c.to_number],
+}
 
 
 async def begin(connection: AsyncConnection, attempt: Attempt) -> None:
@@ -30,6 +42,15 @@ async def of_fax(connection: AsyncConnection, fax_id: str) -> Sequence[Attempt]:
     """The calls of a fax, in their order."""
     query = select(_attempt).where(_attempt.c.fax_id == fax_id).order_by(_attempt.c.id)
     return [_from_row(dict(row)) for row in (await connection.execute(query)).mappings()]
+
+
+async def page(
+    connection: AsyncConnection, account_id: str, window: Window = NEWEST, only: Only = ALL
+) -> list[Attempt]:
+    """Calls of the account, of faxes that have been deleted since, too."""
+    query = select(_attempt).where(_attempt.c.account_id == account_id, *conditions(only, FIELDS))
+    found = await connection.execute(within(query, window, _attempt.c.started_at, _attempt.c.id))
+    return [_from_row(dict(row)) for row in found.mappings()]
 
 
 async def known(connection: AsyncConnection, attempt_id: str) -> Attempt | None:

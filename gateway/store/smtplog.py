@@ -3,16 +3,23 @@
 from collections.abc import Sequence
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, case, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.errors import NotFound
 from gateway.smtplog import SmtplogEntry
 from gateway.store import tables
+from gateway.store.listing import ALL, NEWEST, Fields, Only, Window, conditions, within
 from gateway.store.tables import values
 
 _smtplog = tables.smtplog
 _entry = TypeAdapter(SmtplogEntry)
+
+FIELDS: Fields = {
+    "from": [_smtplog.c.sender],
+    "faxbox_id": [_smtplog.c.faxbox_id],
+    "status": [case((_smtplog.c.accepted, "accepted"), else_="refused")],
+}
 
 
 def add(connection: Connection, entries: Sequence[SmtplogEntry]) -> None:
@@ -33,12 +40,9 @@ async def find(connection: AsyncConnection, entry_id: str, account_id: str | Non
 
 
 async def page(
-    connection: AsyncConnection, account_id: str | None, *, before: str | None = None, limit: int = 50
+    connection: AsyncConnection, account_id: str | None, window: Window = NEWEST, only: Only = ALL
 ) -> list[SmtplogEntry]:
-    """Entries of the account, or (None) those that belong to none, newest first; `before` is the id after which to go
-    on."""
-    query = select(_smtplog.c.entry).where(_smtplog.c.account_id == account_id)
-    if before is not None:
-        query = query.where(_smtplog.c.id < before)
-    rows = (await connection.execute(query.order_by(_smtplog.c.id.desc()).limit(limit))).scalars()
+    """Entries of the account, or (None) those that belong to none."""
+    query = select(_smtplog.c.entry).where(_smtplog.c.account_id == account_id, *conditions(only, FIELDS))
+    rows = (await connection.execute(within(query, window, _smtplog.c.received_at, _smtplog.c.id))).scalars()
     return [_entry.validate_python(row) for row in rows]

@@ -32,7 +32,7 @@ async def test_outgoing_lists_what_is_in_progress(client: httpx.AsyncClient, hou
     assert (body["status"], body["auth_token"], body["page_size"]) == ("success", alice.token, 2)
     newest_first = sorted((alice.pending.id, alice.processing.id), reverse=True)
     assert [fax["id"] for fax in body["data"]] == newest_first
-    assert body["start_key"] == newest_first[:1]
+    assert [key.partition("-")[2] for key in body["start_key"]] == newest_first[:1]
     pending = next(fax for fax in body["data"] if fax["status"] == "pending")
     assert pending == {
         "created": 63626423373,

@@ -1,0 +1,201 @@
+"""What the API answers, as types: `admin_api.representation` makes these, and OpenAPI describes them.
+
+Kazoo's spellings; times are Gregorian seconds, and `"undefined"` where something is not known yet. A key beyond the
+Faxes API's schema says so.
+"""
+
+from typing import Annotated, Any, Literal, NotRequired
+
+from pydantic import Field, WithJsonSchema
+from typing_extensions import TypedDict
+
+from gateway.fax import Status
+
+Gregorian = Annotated[int, Field(description="Seconds from the year 0 to then, UTC.")]
+Undefined = Literal["undefined"]
+StatusName = Annotated[
+    str,
+    WithJsonSchema({"type": "string", "enum": [status.value for status in Status]}),
+    Field(description="Where the fax stands."),
+]
+Id = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
+
+FaxSummary = TypedDict(
+    "FaxSummary",
+    {
+        "id": Id,
+        "status": StatusName,
+        "from": Annotated[str, Field(description="The sender's number, as it was written.")],
+        "to": Annotated[str, Field(description="The recipient's number, as it was written.")],
+        "created": Gregorian,
+    },
+)
+
+
+class TxResult(TypedDict):
+    """What the last call brought."""
+
+    success: bool
+    error_message: Annotated[str, Field(description="In words; empty where all is well.")]
+    pages_sent: Annotated[int, Field(description="Pages that the far end confirmed.")]
+    fax_speed: Annotated[int, Field(description="bit/s of the last page.")]
+    fax_error_correction: bool
+    fax_bad_rows: int
+    fax_receiver_id: Annotated[str, Field(description="What the receiving machine calls itself.")]
+    time_elapsed: Annotated[int, Field(description="Seconds from the fax's making to its end; 0 before.")]
+    result_code: Annotated[int | None, Field(description="T.30's result; null where no call got so far.")]
+    result_text: str
+    hangup_cause: str
+    fax_sender_id: NotRequired[Annotated[str, Field(description="Of a received fax: what the sender calls itself.")]]
+
+
+class LiveCall(TypedDict):
+    """A call that runs now, as far as it has got."""
+
+    stage: Annotated[str, Field(description="`dialling`, `answered`, `negotiated` or `page`.")]
+    page: Annotated[int, Field(description="Pages that are through.")]
+    pages: Annotated[int, Field(description="Of how many; 0 while nobody knows.")]
+    rate: int
+    ecm: bool
+    remote_station_id: str
+
+
+class FileOfDocument(TypedDict):
+    name: str
+    content_type: str
+    bytes: int
+
+
+class PartLeftOut(FileOfDocument):
+    reason: str
+
+
+class FaxDocument(TypedDict, total=False):
+    """What was mailed or uploaded, or is to be fetched."""
+
+    files: list[FileOfDocument]
+    left_out: list[PartLeftOut]
+    url: str
+    method: str
+    content: str
+    content_type: str
+    host: str
+    referer: str
+
+
+class FaxDetail(TypedDict):
+    """A fax."""
+
+    id: Id
+    status: StatusName
+    created: Gregorian
+    delivered: Annotated[Gregorian | Undefined, Field(description="When it had arrived.")]
+    from_name: str
+    from_number: str
+    to_name: str
+    to_number: Annotated[str, Field(description="As it was written.")]
+    destination: Annotated[str, Field(description="The number that is dialled or was called, E.164.")]
+    fax_timezone: Annotated[str, Field(description="The faxbox's; `undefined` where it has none.")]
+    attempts: Annotated[int, Field(description="Calls made.")]
+    retries: Annotated[int, Field(description="How many calls may follow the first.")]
+    pages: Annotated[int, Field(description="Of the document; of an incoming fax, those that are through.")]
+    document: FaxDocument
+    tx_result: TxResult
+    faxbox_id: NotRequired[str]
+    notifications: NotRequired[dict[str, Any]]
+    progress: NotRequired[LiveCall]
+    resubmitted_from: NotRequired[str]
+
+
+SmtplogSummary = TypedDict(
+    "SmtplogSummary",
+    {
+        "id": Id,
+        "status": Annotated[Literal["accepted", "refused"], Field(description="What became of the mail.")],
+        "from": Annotated[str, Field(description="The envelope sender.")],
+        "to": Annotated[list[str], Field(description="The envelope recipients, as the client wrote them.")],
+        "created": Gregorian,
+        "reply": Annotated[str, Field(description="The last reply of the transaction, with its codes.")],
+        "errors": list[str],
+    },
+)
+
+
+class SmtplogRecipient(TypedDict):
+    address: str
+    number: Annotated[str, Field(description="The local part, as written.")]
+    destination: Annotated[str, Field(description="The number as dialled.")]
+    faxbox_id: str | None
+    reply: str
+    fax_id: str | None
+
+
+class SmtplogAttachment(FileOfDocument):
+    outcome: Annotated[str, Field(description="`faxed`, `left out` or `refused`.")]
+    reason: str
+    pages: int | None
+
+
+class SmtplogDetail(SmtplogSummary):
+    """One SMTP transaction: all that decided it."""
+
+    faxbox_id: str | None
+    peer: str
+    helo: str
+    tls: str
+    authentication: str
+    message_id: str
+    subject: str
+    size: int
+    recipients: list[SmtplogRecipient]
+    attachments: list[SmtplogAttachment]
+    fax_ids: list[str]
+
+
+Call = TypedDict(
+    "Call",
+    {
+        "id": Id,
+        "created": Annotated[Gregorian, Field(description="When it began.")],
+        "started_at": Annotated[str, Field(description="When it began, ISO 8601, UTC.")],
+        "answered_at": Annotated[str, Field(description="When it was answered; empty where it was not.")],
+        "ended_at": Annotated[str, Field(description="When it ended; empty while it runs.")],
+        "direction": Literal["outbound", "inbound"],
+        "from": Annotated[str, Field(description="The calling number.")],
+        "to": Annotated[str, Field(description="The number called, E.164.")],
+        "line": Annotated[str, Field(description="The telephone line that carried it.")],
+        "seconds": Annotated[float, Field(description="From answer to hang-up.")],
+        "pages": Annotated[int, Field(description="Pages that were confirmed.")],
+        "total_pages": int,
+        "rate": Annotated[int, Field(description="bit/s of the last page.")],
+        "ecm": Annotated[bool, Field(description="Whether T.30's error correction was used.")],
+        "t38": bool,
+        "bad_rows": int,
+        "result_code": Annotated[int | None, Field(description="T.30's result; null where the call got not so far.")],
+        "result_text": str,
+        "cause": Annotated[int | None, Field(description="Q.850's cause of the hang-up.")],
+        "hangup_cause": str,
+        "outcome": Annotated[
+            str,
+            Field(description="`completed`, `failed`, `cancelled`, `partial`, `received`, `unknown`; empty: it runs."),
+        ],
+        "counted": Annotated[bool, Field(description="False where the fault was ours: it used up none of the tries.")],
+        "attempt": Annotated[int, Field(description="Which call of its fax it was, from 1.")],
+        "remote_station_id": Annotated[str, Field(description="What the far machine calls itself.")],
+        "faxbox_id": str | None,
+        "fax_id": Annotated[str, Field(description="The fax; it may have been deleted since.")],
+    },
+)
+
+
+class Moment(TypedDict):
+    """Something that happened to a fax."""
+
+    created: Gregorian
+    at: Annotated[str, Field(description="ISO 8601, UTC.")]
+    kind: Annotated[
+        str,
+        Field(description="`mail`, `submitted`, `document`, `left_out`, `rendered`, `wait`, `call`, `notice`, `end`."),
+    ]
+    words: str
+    facts: dict[str, Any]
