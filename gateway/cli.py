@@ -5,6 +5,7 @@ import argparse
 import asyncio
 import json
 import logging
+import resource
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -28,6 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (FaxgateError, BadSettingsError) as error:
         detail = getattr(error, "detail", "")
         print(f"faxgate: {error}{f' ({detail})' if detail else ''}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"faxgate: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -78,6 +82,9 @@ def _parser() -> argparse.ArgumentParser:
     send.add_argument("--faxbox", required=True, help="the id of the faxbox that sends")
 
     _add(commands, "status", _showing(_status), "what is queued, under way and done")
+
+    explaining = _add(commands, "explain", _explain, "tell what happened to a fax, in order and in words")
+    explaining.add_argument("id", help="the id of the fax")
 
     doctoring = _add(commands, "doctor", _doctor, "find what is missing, and how to get it")
     doctoring.add_argument("--missing-packages", action="store_true", help="only name the system packages to install")
@@ -171,6 +178,17 @@ async def _status(desk: Desk, _: argparse.Namespace) -> Any:
     return await desk.status()
 
 
+async def _explain(options: argparse.Namespace) -> int:
+    async with _desk() as desk:
+        story = await desk.explain(options.id)
+    if options.json or not sys.stdout.isatty():
+        _show([asdict(moment) for moment in story], as_json=True)
+    else:
+        for moment in story:
+            print(f"{moment.at:%Y-%m-%d %H:%M:%S}  {moment.words}")
+    return 0
+
+
 # Commands that run
 
 
@@ -183,6 +201,7 @@ async def _serve(options: argparse.Namespace) -> int:
     )
     for library in ("aiosqlite", "mail.log", "alembic", "uvicorn.error", "PIL"):
         logging.getLogger(library).setLevel(logging.WARNING)
+    _raise_file_limit()
     app = App(read(), roles=options.role or ROLES)
     asked = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -204,6 +223,12 @@ async def _serve(options: argparse.Namespace) -> int:
         await app.stop()
     logging.info("stopped")
     return 0
+
+
+def _raise_file_limit() -> None:
+    """As many open files as the system allows: each connection is one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def _doctor(options: argparse.Namespace) -> int:

@@ -52,6 +52,7 @@ class Dispatcher:
         self._calling = calling
         self._lease = lease
         self._room = preparing
+        self._most_per_account = max(1, preparing - 1)
         self._prepare, self._dial, self._cancel = (wake.event(topic) for topic in (PREPARE, DIAL, CANCEL))
         self._rescue, self._renew = asyncio.Event(), asyncio.Event()
         self._claims: set[str] = set()
@@ -108,7 +109,7 @@ class Dispatcher:
         while self._room > 0 and not self._draining:
             now = self._clock.now()
             async with self._store.begin() as connection:
-                fax = await queue.claim_preparation(connection, now, now + self._lease)
+                fax = await queue.claim_preparation(connection, now, now + self._lease, self._most_per_account)
             if fax is None:
                 return await self._next_due(Status.ATTACHING_FILES)
             self._room -= 1

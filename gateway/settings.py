@@ -8,6 +8,7 @@ import ipaddress
 from pathlib import Path
 from typing import Annotated
 
+from email_validator import EmailNotValidError, validate_email
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
@@ -85,6 +86,28 @@ class Settings(BaseSettings):
     @classmethod
     def _words(cls, value: object) -> object:
         return tuple(value.split()) if isinstance(value, str) else value
+
+    @field_validator("trusted_networks", "fetch_allow", mode="before")
+    @classmethod
+    def _networks(cls, value: object) -> object:
+        for word in value if isinstance(value, tuple) else ():
+            try:
+                ipaddress.ip_network(word)
+            except ValueError as error:
+                raise ValueError(f"{word}: {error}; a network is written like 10.1.0.0/16 or 192.0.2.7") from error
+        return value
+
+    @field_validator("mail_from", "operator")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        # On a single host `@localhost` is a fine address, which the validator keeps for nobody.
+        checked = f"{value}.test" if value.endswith("@localhost") else value
+        try:
+            if value:
+                validate_email(checked, check_deliverability=False, test_environment=True)
+        except EmailNotValidError as error:
+            raise ValueError(f"{value!r} is no mail address: {error}") from error
+        return value
 
     @field_validator("smtp_listen", "api_listen")
     @classmethod

@@ -24,14 +24,32 @@ CANDIDATES = 8
 """Due faxes looked at in one go: the first is nearly always taken, the others cover a race for a slot."""
 
 
-async def claim_preparation(connection: AsyncConnection, now: datetime, lease_until: datetime) -> Fax | None:
-    """Claim the next fax whose documents are to be prepared."""
+async def claim_preparation(
+    connection: AsyncConnection, now: datetime, lease_until: datetime, most_per_account: int
+) -> Fax | None:
+    """Claim the next fax whose documents are to be prepared, of an account that has fewer than `most_per_account` in
+    the works: slow documents of one account must not keep all others waiting. (A race between processes may exceed it
+    by one for a moment; it is a courtesy and not a limit.)"""
+    running = _fax.alias("running")
+    in_the_works = (
+        select(func.count())
+        .select_from(running)
+        .where(
+            running.c.status == Status.ATTACHING_FILES,
+            running.c.account_id == _fax.c.account_id,
+            running.c.claim_token.is_not(None),
+            running.c.lease_until >= now,
+        )
+    )
     due = and_(
         _fax.c.status == Status.ATTACHING_FILES,
         _fax.c.due_at <= now,
         or_(_fax.c.claim_token.is_(None), _fax.c.lease_until < now),
+        in_the_works.scalar_subquery() < most_per_account,
     )
-    query = select(_fax).where(due).order_by(_fax.c.due_at, _fax.c.id).limit(1).with_for_update(skip_locked=True)
+    query = (
+        select(_fax).where(due).order_by(_fax.c.due_at, _fax.c.id).limit(1).with_for_update(of=_fax, skip_locked=True)
+    )
     row = (await connection.execute(query)).mappings().first()
     return None if row is None else await _claim(connection, from_row(row), Status.ATTACHING_FILES, now, lease_until)
 

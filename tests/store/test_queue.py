@@ -142,7 +142,7 @@ async def test_a_fax_to_prepare_is_claimed_again_when_its_lease_is_out(
 
     async def prepare() -> Fax | None:
         async with store.begin() as connection:
-            return await queue.claim_preparation(connection, clock.now(), clock.now() + LEASE)
+            return await queue.claim_preparation(connection, clock.now(), clock.now() + LEASE, most_per_account=1)
 
     assert await prepare() is not None
     assert await prepare() is None
@@ -158,3 +158,22 @@ async def test_a_status_changes_only_as_the_table_says(store: Store, clock: Move
         with pytest.raises(LostClaim):
             await faxes.move(connection, replace(fax, status=Status.PROCESSING), Status.COMPLETED, clock.now())
         assert (await faxes.find(connection, fax.id)).status is Status.PENDING
+
+
+async def test_slow_documents_of_one_account_leave_room_for_the_others(
+    store: Store, clock: MovedClock, seed: Seed
+) -> None:
+    slow, other = await seed.account(), await seed.account()
+    for _ in range(3):
+        await seed.fax(slow, status=Status.ATTACHING_FILES, due_at=clock.now() - timedelta(minutes=1))
+    waiting = await seed.fax(other, status=Status.ATTACHING_FILES)
+
+    async def prepare() -> Fax | None:
+        async with store.begin() as connection:
+            return await queue.claim_preparation(connection, clock.now(), clock.now() + LEASE, most_per_account=1)
+
+    first, second = await prepare(), await prepare()
+    assert first is not None
+    assert second is not None
+    assert (first.account_id, second.id) == (slow.id, waiting.id)
+    assert await prepare() is None
