@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 BACKLOG = 512
 
@@ -16,6 +16,7 @@ class Server:
 
     def __init__(self, application: ASGIApp) -> None:
         self._application = application
+        self._stopping = asyncio.Event()
         self._uvicorn: _Uvicorn | None = None
         self._serving: asyncio.Task[None] | None = None
         self.port = 0
@@ -26,7 +27,7 @@ class Server:
         listening = await _listen(host, port)
         self.port = int(listening.getsockname()[1])
         config = uvicorn.Config(
-            self._application,
+            self._serve,
             lifespan="off",
             ws="none",
             log_config=None,
@@ -38,9 +39,15 @@ class Server:
         self._serving = asyncio.create_task(self._uvicorn.serve(sockets=[listening]), name="api")
 
     async def stop(self) -> None:
+        self._stopping.set()
         if self._uvicorn is not None and self._serving is not None:
             self._uvicorn.should_exit = True
             await self._serving
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # An answer that has no end of its own must learn that the server stops, or it uses up all the grace.
+        scope.setdefault("state", {})["stopping"] = self._stopping
+        await self._application(scope, receive, send)
 
 
 class _Uvicorn(uvicorn.Server):
