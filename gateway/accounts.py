@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
+from functools import lru_cache
 
+import idna
 import re2
 
 from gateway.errors import BadField, NotPermitted
@@ -151,18 +153,31 @@ def fit(entry: str, sender: str) -> Fit | None:
     >>> fit("@a.com", "x@A.com"), fit("@a.com", "x@a.com.evil")
     (<Fit.DOMAIN: 1>, None)
     """
-    sender = sender.lower()
+    ascii_form, written_form = _domain_forms(sender.lower())
     if EXPRESSION_CHARACTERS.isdisjoint(entry):
-        literal = entry.lower()
+        literal, _ = _domain_forms(entry.lower())
         if literal.startswith("@"):
-            return Fit.DOMAIN if sender.rpartition("@")[2] == literal[1:] and "@" in sender else None
-        return Fit.ADDRESS if sender == literal else None
+            return Fit.DOMAIN if ascii_form.rpartition("@")[2] == literal[1:] and "@" in ascii_form else None
+        return Fit.ADDRESS if ascii_form == literal else None
     try:
         # fullmatch: an expression describes the whole address, or `.*@a\.com` would admit x@a.com.evil.
-        matched = re2.fullmatch(entry, sender, _options())
+        matched = any(re2.fullmatch(entry, form, _options()) for form in {ascii_form, written_form})
     except re2.error:
         return None  # stored before it was checked, or by a newer RE2: permits nobody
     return Fit.EXPRESSION if matched else None
+
+
+@lru_cache(maxsize=4096)
+def _domain_forms(address: str) -> tuple[str, str]:
+    """An address with its domain in A-labels, which are compared, and in letters, as people write expressions."""
+    local, at, domain = address.rpartition("@")
+    if domain.isascii() and "xn--" not in domain:
+        return address, address
+    try:
+        ascii_domain = idna.encode(domain, uts46=True).decode("ascii")
+        return f"{local}{at}{ascii_domain}", f"{local}{at}{idna.decode(ascii_domain)}"
+    except idna.IDNAError:
+        return address, address  # no name of any domain: it is compared as it stands
 
 
 def permitted_box(boxes: Iterable[Faxbox], sender: str) -> Faxbox:

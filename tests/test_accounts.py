@@ -35,6 +35,14 @@ FITS = [
     ("", "x@a.com", None),
     ("@a.com", "", None),
     (".*", "", Fit.EXPRESSION),
+    ("@xn--bcher-kva.example", "x@bücher.example", Fit.DOMAIN),
+    ("@bücher.example", "x@xn--bcher-kva.example", Fit.DOMAIN),
+    ("x@BÜCHER.example", "X@XN--BCHER-KVA.example", Fit.ADDRESS),
+    ("x@xn--bcher-kva.example", "x@bücher.example", Fit.ADDRESS),
+    (r".*@bücher\.example", "x@xn--bcher-kva.example", Fit.EXPRESSION),
+    (r".*@xn--bcher-kva\.example", "x@bücher.example", Fit.EXPRESSION),
+    ("@bucher.example", "x@bücher.example", None),
+    ("bücher@a.com", "xn--bcher-kva@a.com", None),
 ]
 
 
