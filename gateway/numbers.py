@@ -7,7 +7,7 @@ because a wrong number gets somebody else's papers.
 import re
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumber, ValidationResult
+from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberType, ValidationResult
 
 from gateway.errors import BadNumber
 
@@ -17,8 +17,9 @@ WRITTEN = re.compile(r"\+?[0-9 ().-]+", re.ASCII)
 MAX_WRITTEN = 64
 """Characters (RFC 5321 4.5.3.1.1)."""
 
-EXIT_CODES = ("011", "00")
-"""What people dial before a country code; the longer first."""
+EXIT_CODE = "00"
+"""What most of the world dials before a country code. A region's own (`011` in North America) is in libphonenumber's
+metadata, and only there: elsewhere `011` begins area codes (Sheffield, Turin), and a digit too many would be abroad."""
 
 
 def to_e164(local_part: str, country: str) -> str:
@@ -61,11 +62,17 @@ def _without_rfc3192(local_part: str) -> str:
 
 
 def _with_exit_code(digits: str) -> PhoneNumber | None:
-    """`00...` and `011...` read as international, asked only where the national reading is impossible."""
-    for code in EXIT_CODES:
-        if digits.startswith(code):
-            return _possible("+" + digits.removeprefix(code), digits.removeprefix(code), None)
-    return None
+    """`00...` read as international, asked only where the reading of the region is impossible."""
+    if not digits.startswith(EXIT_CODE):
+        return None
+    international = digits.removeprefix(EXIT_CODE)
+    return _possible("+" + international, international, None)
+
+
+def _is_local(number: PhoneNumber) -> bool:
+    """Whether it is what neighbours dial, without its area code: possible then only as some other kind of number."""
+    reason = phonenumbers.is_possible_number_for_type_with_reason(number, PhoneNumberType.FIXED_LINE)
+    return reason == ValidationResult.IS_POSSIBLE_LOCAL_ONLY and not phonenumbers.is_valid_number(number)
 
 
 def _possible(text: str, digits: str, country: str | None) -> PhoneNumber | None:
@@ -75,6 +82,8 @@ def _possible(text: str, digits: str, country: str | None) -> PhoneNumber | None
     except NumberParseException:
         return None
     if phonenumbers.is_possible_number_with_reason(number) != ValidationResult.IS_POSSIBLE or number.extension:
+        return None
+    if _is_local(number):
         return None
     significant = phonenumbers.national_significant_number(number)
     if significant.startswith("00"):
