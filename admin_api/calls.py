@@ -54,7 +54,7 @@ class Calls:
                 method="GET",
                 path=f"{ACCOUNT}/calls",
                 answer=self.get_list,
-                summary="The calls, as JSON in pages or as CSV of the whole range",
+                summary="Call records, as JSON or CSV",
                 query=CallQuery,
                 gives=list[Call],
                 media_types=(JSON, CSV),

@@ -71,6 +71,12 @@ OUTBOX = Folder(Direction.OUTBOUND, listed=ENDED, shown=ENDED)
 INCOMING = Folder(Direction.INBOUND, listed=_ALL - ENDED, shown=_ALL)
 INBOX = Folder(Direction.INBOUND, listed=ENDED, shown=ENDED)
 FOLDERS = {"outgoing": OUTGOING, "outbox": OUTBOX, "incoming": INCOMING, "inbox": INBOX}
+LISTED = {
+    "outgoing": "Faxes being sent",
+    "outbox": "Faxes sent, or given up",
+    "incoming": "Faxes being received",
+    "inbox": "Faxes received",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +97,7 @@ class Faxes:
                 method="GET",
                 path=list_path,
                 answer=partial(self.get_list, folder),
-                summary=f"The faxes of {name}",
+                summary=LISTED[name],
                 query=FaxQuery,
                 gives=list[FaxSummary],
             ),
@@ -99,14 +105,14 @@ class Faxes:
                 method="GET",
                 path=item_path,
                 answer=partial(self.get, folder),
-                summary=f"A fax of {name}",
+                summary="One of them",
                 gives=FaxDetail,
             ),
             Operation(
                 method="GET",
                 path=f"{item_path}/history",
                 answer=partial(self.get_history, folder),
-                summary="What happened to it, in order and in words",
+                summary="Its story, in words",
                 gives=list[Moment],
             ),
         ]
@@ -115,7 +121,7 @@ class Faxes:
                 method="GET",
                 path=f"{item_path}/attachment",
                 answer=partial(self.get_attachment, folder),
-                summary="Its document, or a picture of one page",
+                summary="Its document, or a page",
                 query=AttachmentQuery,
                 media_types=(PDF, TIFF, PNG),
             )

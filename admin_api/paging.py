@@ -97,9 +97,8 @@ class ListQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     page_size: Annotated[int, WHOLE] = Field(DEFAULT, ge=1, le=MOST, description="How many items to give at most.")
-    start_key: Annotated[str, BeforeValidator(_unwrapped)] | None = Field(
+    start_key: Annotated[str, Field(pattern=f"^{_KEY}$"), BeforeValidator(_unwrapped)] | None = Field(
         None,
-        pattern=f"^{_KEY}$",
         description="Where the page begins: `next_start_key` of the page before.",
         json_schema_extra={"example": "63626410973000000-0190d4a0c1f27b3ca5d0a1b2c3d4e5f6"},
     )

@@ -13,12 +13,13 @@ from gateway.accounts import Account, Faxbox
 from gateway.clock import Clock
 from gateway.documents.kinds import TAKEN, sniff
 from gateway.errors import BadField, DocumentRefused, NotFound
+from gateway.history import Moment
 from gateway.ids import new_id
 from gateway.numbers import to_e164
 from gateway.outbound.submit import MailedDocument, Origin, Submission, Submissions
 from gateway.ports import Documents
 from gateway.routing import FaxRoute
-from gateway.store import accounts, tables
+from gateway.store import accounts, faxes, history, tables
 from gateway.store.engine import Store
 from gateway.store.wake import Wake
 
@@ -73,6 +74,11 @@ class Desk:
         finally:
             await submissions.stop()
         return {"id": fax_id, "to": route.destination, "status": "attaching_files"}
+
+    async def explain(self, fax_id: str) -> list[Moment]:
+        """What happened to a fax, the oldest moment first. Raises NotFound."""
+        async with self.store.read() as connection:
+            return await history.of_fax(connection, await faxes.find(connection, fax_id))
 
     async def status(self) -> dict[str, Any]:
         """How many faxes are in which state, how many notices, by direction."""
