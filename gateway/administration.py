@@ -1,23 +1,37 @@
-"""Making accounts and faxboxes: checked, stored, and told to every running process. The command line and the API
-use it. A value that cannot be used raises BadField naming it; a number or domain of somebody else raises Conflict."""
+"""Making, changing and deleting accounts, faxboxes, numbers and tokens: checked, stored, told to every process.
+
+The command line and the API use it. A value that cannot be used raises BadField naming it; a number or domain of
+somebody else, or something still in progress, raises Conflict; what only the operator may decide raises NotPermitted
+unless `superuser` says that he does.
+
+A change is made by a function of what is there now (`decide`), which is called with the account locked: of two changes
+that start from the same revision the second one sees the first, and may raise to refuse.
+
+What is in progress is never pulled from under a call: an account or a faxbox is deleted only when all its faxes have
+ended and all notices of them have left (Conflict before). Faxes that have ended, and all call records, stay as they
+are.
+"""
 
 import secrets
-from collections.abc import Sequence
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 
-import phonenumbers
-from email_validator import EmailNotValidError, validate_email
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.accounts import Account, Faxbox, check_permit
+from gateway import checks
+from gateway.accounts import KEY, TOKEN, Account, Faxbox, Number, Token, is_below
 from gateway.clock import Clock
-from gateway.errors import BadField, BadNumber
+from gateway.errors import BadField, Conflict, NotFound, NotPermitted
 from gateway.ids import new_id
-from gateway.numbers import to_e164
 from gateway.store import accounts
 from gateway.store.engine import Store
 from gateway.store.wake import ACCOUNTS, Wake
 
 SCOPES = ("read", "send", "admin")
+
+EXCHANGED_FOR = timedelta(hours=1)
+"""How long a token is good that a key was exchanged for, as existing clients expect."""
 
 
 class Administration:
@@ -25,6 +39,8 @@ class Administration:
         self._store = store
         self._wake = wake
         self._clock = clock
+
+    # Accounts
 
     async def add_account(
         self,
@@ -38,26 +54,60 @@ class Administration:
     ) -> tuple[Account, str]:
         """A new account, and a token with all rights on it, which is shown once and stored only as a hash."""
         now = self._clock.now()
-        if country.upper() not in phonenumbers.SUPPORTED_REGIONS:
-            raise BadField("country", f"{country!r} is no ISO 3166 country with telephone numbers.")
-        if max_calls < 1:
-            raise BadField("max_calls", "An account makes at least one call at a time.")
-        account = Account(
-            id=new_id(),
-            name=_name(name),
-            created_at=now,
-            parent_id=parent_id,
-            domains=tuple(_domain("domain", domain) for domain in domains),
-            country=country.upper(),
-            timezone=_timezone(timezone),
-            max_calls=max_calls,
+        account = checks.account(
+            Account(
+                id=new_id(),
+                name=name,
+                created_at=now,
+                parent_id=parent_id,
+                domains=tuple(domains),
+                country=country,
+                timezone=timezone,
+                max_calls=max_calls,
+            )
         )
         token = secrets.token_hex(32)
         async with self._store.begin() as connection:
+            await _check_parent(connection, account)
             await accounts.add_account(connection, account)
             await accounts.add_token(connection, token, account.id, SCOPES, now)
         await self._wake.notify(ACCOUNTS)
         return account, token
+
+    async def change_account(
+        self, account_id: str, decide: Callable[[Account], Account], *, superuser: bool = True
+    ) -> Account:
+        """Change an account. Its domains, its limit of calls and its parent are the superuser's to change.
+
+        Where a domain goes, the generated domains of the faxboxes below it are made anew.
+        """
+        async with self._store.begin() as connection:
+            before = await accounts.account(connection, account_id, lock=True)
+            after = replace(checks.account(decide(before)), revision=before.revision + 1)
+            for field in ("domains", "max_calls", "parent_id"):
+                if not superuser and getattr(before, field) != getattr(after, field):
+                    raise NotPermitted(f"Only the superuser changes {field}.")
+            if after.parent_id != before.parent_id:
+                await _check_parent(connection, after)
+            await accounts.change_account(connection, before, after)
+            if after.domains != before.domains:
+                await _readdress(connection, before, after)
+        await self._wake.notify(ACCOUNTS)
+        return after
+
+    async def delete_account(self, account_id: str, check: Callable[[Account], None]) -> None:
+        """Delete an account with its faxboxes, domains, numbers and tokens. Raises Conflict while anything of it is in
+        progress or an account is below it."""
+        async with self._store.begin() as connection:
+            check(await accounts.account(connection, account_id, lock=True))
+            if len(await accounts.ids_within(connection, account_id)) > 1:
+                raise Conflict("There are accounts below this one: delete them first.")
+            if await accounts.busy(connection, account_id=account_id):
+                raise Conflict(f"{_IN_PROGRESS} of this account.")
+            await accounts.delete_account(connection, account_id)
+        await self._wake.notify(ACCOUNTS)
+
+    # Faxboxes
 
     async def add_faxbox(
         self,
@@ -76,88 +126,223 @@ class Administration:
         timezone: str = "",
         retries: int = 3,
         body_as_page: bool = False,
+        t38: bool | None = None,
+        notifications: Mapping[str, object] | None = None,
+        superuser: bool = True,
     ) -> Faxbox:
-        """A new faxbox. Raises NotFound for an unknown account."""
+        """A new faxbox. `address_domain` may be written as an address. Raises NotFound for an unknown account."""
         async with self._store.begin() as connection:
-            account = await accounts.account(connection, account_id)
+            account = await accounts.account(connection, account_id, lock=True)
             box = Faxbox(
                 id=new_id(),
                 account_id=account.id,
-                name=_name(name),
+                name=name,
                 created_at=self._clock.now(),
-                numbers=tuple(dict.fromkeys(_number("number", number, account.country) for number in numbers)),
-                permits=tuple(_permit(entry) for entry in permits),
-                address_domain=_domain("domain", address_domain) if address_domain else "",
-                caller_id=_number("caller_id", caller_id, account.country) if caller_id else "",
-                caller_name=_line("caller_name", caller_name),
-                fax_header=_line("fax_header", fax_header),
-                fax_identity=_station_id(fax_identity),
-                timezone=_timezone(timezone) if timezone else "",
-                retries=_retries(retries),
+                numbers=tuple(numbers),
+                permits=tuple(permits),
+                custom_address=address_domain,
+                generated_domain=_generated(account),
+                caller_id=caller_id,
+                caller_name=caller_name,
+                fax_header=fax_header,
+                fax_identity=fax_identity,
+                timezone=timezone,
+                retries=retries,
                 body_as_page=body_as_page,
-                inbound_email=tuple(_address("deliver_to", address) for address in inbound_email),
-                outbound_email=tuple(_address("notify", address) for address in outbound_email),
+                t38=t38,
+                inbound_email=tuple(inbound_email),
+                outbound_email=tuple(outbound_email),
+                notifications=dict(notifications or {}),
             )
+            box = checks.faxbox(box, account.country)
+            await _check_rights(connection, None, box, superuser=superuser)
             await accounts.add_faxbox(connection, box)
         await self._wake.notify(ACCOUNTS)
         return box
 
+    async def change_faxbox(
+        self, account_id: str, faxbox_id: str, decide: Callable[[Faxbox], Faxbox], *, superuser: bool = True
+    ) -> Faxbox:
+        """Change a faxbox of the account, but for its numbers."""
+        async with self._store.begin() as connection:
+            account = await accounts.account(connection, account_id, lock=True)
+            before = await accounts.faxbox(connection, faxbox_id, account_id)
+            after = replace(checks.faxbox(decide(before), account.country), revision=before.revision + 1)
+            await _check_rights(connection, before, after, superuser=superuser)
+            await accounts.change_faxbox(connection, after)
+        await self._wake.notify(ACCOUNTS)
+        return after
 
-def _name(name: str) -> str:
-    line = _line("name", name)
-    if not line:
-        raise BadField("name", "A name is needed.")
-    return line
+    async def delete_faxbox(self, account_id: str, faxbox_id: str, check: Callable[[Faxbox], None]) -> None:
+        """Delete a faxbox; its numbers stay with the account, answered by nobody. Raises Conflict while anything of it
+        is in progress."""
+        async with self._store.begin() as connection:
+            await accounts.account(connection, account_id, lock=True)
+            check(await accounts.faxbox(connection, faxbox_id, account_id))
+            if await accounts.busy(connection, faxbox_id=faxbox_id):
+                raise Conflict(f"{_IN_PROGRESS} of this faxbox.")
+            await accounts.delete_faxbox(connection, faxbox_id)
+        await self._wake.notify(ACCOUNTS)
+
+    # Numbers
+
+    async def add_number(self, account_id: str, written: str, faxbox_id: str | None = None) -> Number:
+        """Assign a number to the account, and bind it to one of its faxboxes if one is given."""
+        async with self._store.begin() as connection:
+            account = await accounts.account(connection, account_id, lock=True)
+            number = Number(
+                id=checks.number("number", written, account.country), account_id=account.id, faxbox_id=faxbox_id
+            )
+            await _check_box(connection, number)
+            await accounts.add_number(connection, number)
+        await self._wake.notify(ACCOUNTS)
+        return number
+
+    async def bind_number(self, account_id: str, written: str, decide: Callable[[Number], Number]) -> Number:
+        """Let a number of the account be answered by another of its faxboxes, or by nobody."""
+        async with self._store.begin() as connection:
+            before = await _number(connection, account_id, written)
+            after = decide(before)
+            await _check_box(connection, after)
+            await accounts.bind_number(connection, replaced=before.faxbox_id, number=after)
+        await self._wake.notify(ACCOUNTS)
+        return after
+
+    async def release_number(self, account_id: str, written: str, check: Callable[[Number], None]) -> None:
+        """Take a number from the account. A call that is on it now ends as it would."""
+        async with self._store.begin() as connection:
+            number = await _number(connection, account_id, written)
+            check(number)
+            await accounts.delete_number(connection, number)
+        await self._wake.notify(ACCOUNTS)
+
+    # Tokens
+
+    async def add_token(
+        self,
+        account_id: str,
+        name: str,
+        *,
+        scopes: Sequence[str] = SCOPES,
+        kind: str = TOKEN,
+        expires_at: datetime | None = None,
+    ) -> tuple[Token, str]:
+        """A new token or key of the account, and itself, which is shown once and stored only as a hash."""
+        now = self._clock.now()
+        if kind not in (TOKEN, KEY):
+            raise BadField("kind", f"A token is of the kind {TOKEN} or {KEY}.")
+        if not scopes or not set(scopes) <= set(SCOPES):
+            raise BadField("scopes", f"Scopes are some of {', '.join(SCOPES)}.")
+        if expires_at is not None and expires_at <= now:
+            raise BadField("expires", "That has passed already.")
+        secret = secrets.token_hex(32)
+        async with self._store.begin() as connection:
+            await accounts.account(connection, account_id)
+            token = Token(
+                id="",
+                account_id=account_id,
+                name=checks.line("name", name),
+                kind=kind,
+                scopes=tuple(scope for scope in SCOPES if scope in scopes),
+                created_at=now,
+                expires_at=expires_at,
+            )
+            token_id = await accounts.add_token(
+                connection, secret, account_id, token.scopes, now, name=token.name, kind=kind, expires_at=expires_at
+            )
+        return replace(token, id=token_id), secret
+
+    async def revoke_token(self, account_id: str, token_id: str, check: Callable[[Token], None]) -> None:
+        """Delete a token or key of the account; what a key was exchanged for ends with it."""
+        async with self._store.begin() as connection:
+            check(await accounts.token_by_id(connection, token_id, account_id))
+            await accounts.delete_token(connection, token_id)
+
+    async def exchange(self, key: str) -> tuple[Token, str] | None:
+        """A short-lived token with the rights of a key, and itself; None where the key is unknown or has expired."""
+        now = self._clock.now()
+        async with self._store.read() as connection:
+            if await accounts.token(connection, key, now, kind=KEY) is None:
+                return None  # writing waits for other writers: a guess shall not
+        secret = secrets.token_hex(32)
+        async with self._store.begin() as connection:
+            known = await accounts.token(connection, key, now, kind=KEY)
+            if known is None:
+                return None
+            ends = now + EXCHANGED_FOR if known.expires_at is None else min(now + EXCHANGED_FOR, known.expires_at)
+            token = replace(known, id="", kind=TOKEN, created_at=now, expires_at=ends, key_id=known.id)
+            await accounts.forget_expired(connection, known.id, now)
+            token_id = await accounts.add_token(
+                connection,
+                secret,
+                known.account_id,
+                known.scopes,
+                now,
+                name=known.name,
+                expires_at=ends,
+                key_id=known.id,
+            )
+        return replace(token, id=token_id), secret
 
 
-def _line(field: str, text: str) -> str:
-    if len(text) > 128 or not all(character.isprintable() for character in text):
-        raise BadField(field, "At most 128 characters on one line.")
-    return text.strip()
+_IN_PROGRESS = "There are faxes in progress, or notices that have not left,"
 
 
-def _station_id(text: str) -> str:
-    # T.30 5.3.6.2.4: 20 characters; a longer one would be dropped or cut by the far end.
-    if len(text) > 20 or not text.isascii() or not (text.isprintable() or not text):
-        raise BadField("fax_identity", "A station identification has at most 20 ASCII characters.")
-    return text.strip()
+async def _number(connection: AsyncConnection, account_id: str, written: str) -> Number:
+    account = await accounts.account(connection, account_id, lock=True)
+    return await accounts.number(connection, checks.sought_number(written, account.country), account_id)
 
 
-def _timezone(name: str) -> str:
+async def _check_box(connection: AsyncConnection, number: Number) -> None:
+    if number.faxbox_id is not None:
+        try:
+            await accounts.faxbox(connection, number.faxbox_id, number.account_id)
+        except NotFound as error:
+            raise BadField("faxbox_id", "The account has no such faxbox.") from error
+
+
+async def _check_parent(connection: AsyncConnection, account: Account) -> None:
+    """The parent exists and is not below the account."""
+    if account.parent_id is None:
+        return
     try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise BadField("timezone", f"{name!r} is no time zone; take an IANA name like Europe/Paris.") from error
-    return name
+        await accounts.account(connection, account.parent_id, lock=True)
+    except NotFound as error:
+        raise BadField("parent_id", "There is no such account.") from error
+    if account.parent_id in await accounts.ids_within(connection, account.id):
+        raise BadField("parent_id", "An account cannot be below itself.")
 
 
-def _domain(field: str, name: str) -> str:
-    try:
-        return validate_email(f"x@{name}", check_deliverability=False, test_environment=True).ascii_domain.lower()
-    except EmailNotValidError as error:
-        raise BadField(field, f"{name!r} is no mail domain: {error}") from error
+async def _check_rights(connection: AsyncConnection, before: Faxbox | None, after: Faxbox, *, superuser: bool) -> None:
+    """What an account may call its own: numbers that it was assigned, and names below its domains."""
+    if superuser:
+        return
+    if after.address_domain and (before is None or after.address_domain != before.address_domain):
+        labels = after.address_domain.split(".")
+        above = [".".join(labels[at:]) for at in range(1, len(labels))]
+        if await accounts.domain_owner(connection, above) != after.account_id:
+            raise NotPermitted("A domain that is not below one of the account's is assigned by the superuser.")
+    if after.caller_id and (before is None or after.caller_id != before.caller_id):
+        try:
+            await accounts.number(connection, after.caller_id, after.account_id)
+        except NotFound as error:
+            raise NotPermitted("A caller_id that is no number of the account is set by the superuser.") from error
 
 
-def _address(field: str, address: str) -> str:
-    try:
-        return validate_email(address, check_deliverability=False, test_environment=True).normalized
-    except EmailNotValidError as error:
-        raise BadField(field, f"{address!r} is no mail address: {error}") from error
+def _generated(account: Account) -> str:
+    """A domain that nobody has and nobody guesses, below the account's first; empty where the account has none."""
+    return f"{secrets.token_hex(5)}.{account.domains[0]}" if account.domains else ""
 
 
-def _number(field: str, number: str, country: str) -> str:
-    try:
-        return to_e164(number, country)
-    except BadNumber as error:
-        raise BadField(field, error.text) from error
-
-
-def _permit(entry: str) -> str:
-    check_permit(entry)
-    return entry
-
-
-def _retries(retries: int) -> int:
-    if not 0 <= retries <= 20:
-        raise BadField("retries", "0 to 20 retries.")
-    return retries
+async def _readdress(connection: AsyncConnection, before: Account, account: Account) -> None:
+    """Move the faxboxes' generated domains away from domains that the account no longer has. Raises Conflict where a
+    domain of a faxbox's own stands below one."""
+    gone = [domain for domain in before.domains if domain not in account.domains]
+    for box in await accounts.faxboxes(connection, account.id):
+        left_behind = any(is_below(box.address_domain, domain) for domain in gone)
+        if left_behind and not any(is_below(box.address_domain, domain) for domain in account.domains):
+            raise Conflict(f"The faxbox {box.name} has the domain {box.address_domain}: change that first.")
+        if not any(is_below(box.generated_domain, domain) for domain in account.domains):
+            await accounts.change_faxbox(
+                connection, replace(box, generated_domain=_generated(account), revision=box.revision + 1)
+            )

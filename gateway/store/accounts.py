@@ -14,6 +14,7 @@ from gateway.errors import Conflict, NotFound
 from gateway.fax import ENDED
 from gateway.ids import new_id
 from gateway.store import notices, tables
+from gateway.store.listing import Window, within
 from gateway.store.tables import values
 
 _account, _faxbox, _domain, _number, _token = (
@@ -51,17 +52,25 @@ async def accounts_by_name(connection: AsyncConnection, name: str) -> Sequence[s
     return (await connection.execute(select(_account.c.id).where(_account.c.name == name))).scalars().all()
 
 
-async def all_accounts(connection: AsyncConnection) -> list[Account]:
-    """Every account, the newest first."""
-    return await _accounts(connection, select(_account))
+async def account_page(connection: AsyncConnection, root_id: str | None, window: Window) -> list[Account]:
+    """Accounts: all, or `root_id` and those below it."""
+    query = select(_account)
+    if root_id is not None:
+        query = query.where(_account.c.id.in_(_ids_within(root_id)))
+    return await _accounts(connection, within(query, window, _account.c.created_at, _account.c.id))
 
 
-async def accounts_within(connection: AsyncConnection, account_id: str) -> list[Account]:
-    """The account and all that are below it, the newest first."""
-    within = select(_account.c.id).where(_account.c.id == account_id).cte("within", recursive=True)
+async def ids_within(connection: AsyncConnection, account_id: str) -> Sequence[str]:
+    """The account and all that are below it."""
+    ids: Sequence[str] = (await connection.execute(_ids_within(account_id))).scalars().all()
+    return ids
+
+
+def _ids_within(account_id: str) -> Select[Any]:
+    tree = select(_account.c.id).where(_account.c.id == account_id).cte("tree", recursive=True)
     # UNION, not UNION ALL: it ends even if the parents should form a ring.
-    within = within.union(select(_account.c.id).where(_account.c.parent_id == within.c.id))
-    return await _accounts(connection, select(_account).where(_account.c.id.in_(select(within.c.id))))
+    tree = tree.union(select(_account.c.id).where(_account.c.parent_id == tree.c.id))
+    return select(tree.c.id)
 
 
 async def change_account(connection: AsyncConnection, before: Account, after: Account) -> None:
@@ -80,13 +89,11 @@ async def delete_account(connection: AsyncConnection, account_id: str) -> None:
 
 
 async def _accounts(connection: AsyncConnection, query: Select[Any], *, lock: bool = False) -> list[Account]:
-    query = query.order_by(_account.c.id.desc())
     rows = (await connection.execute(query.with_for_update() if lock else query)).mappings().all()
     owned = select(_domain).where(_domain.c.faxbox_id.is_(None)).order_by(_domain.c.name)
-    if len(rows) == 1:
-        owned = owned.where(_domain.c.account_id == rows[0]["id"])
+    owned = owned.where(_domain.c.account_id.in_([row["id"] for row in rows]))
     domains: dict[str, list[str]] = {}
-    for row in (await connection.execute(owned)).mappings() if rows else ():
+    for row in (await connection.execute(owned)).mappings():
         domains.setdefault(row["account_id"], []).append(row["name"])
     return [Account(**{**row, "domains": tuple(domains.get(row["id"], ()))}) for row in rows]
 
@@ -135,7 +142,7 @@ async def add_faxbox(connection: AsyncConnection, box: Faxbox) -> None:
 
 async def faxbox(connection: AsyncConnection, faxbox_id: str, account_id: str | None = None) -> Faxbox:
     """The faxbox, of `account_id` alone where that is given. Raises NotFound."""
-    found = await _faxboxes(connection, _faxbox.c.id == faxbox_id)
+    found = await _faxboxes(connection, select(_faxbox).where(_faxbox.c.id == faxbox_id))
     if not found or account_id not in (None, found[0].account_id):
         raise NotFound(f"There is no faxbox {faxbox_id}.")
     return found[0]
@@ -143,7 +150,12 @@ async def faxbox(connection: AsyncConnection, faxbox_id: str, account_id: str | 
 
 async def faxboxes(connection: AsyncConnection, account_id: str) -> list[Faxbox]:
     """All faxboxes of the account, the oldest first."""
-    return await _faxboxes(connection, _faxbox.c.account_id == account_id)
+    return await _faxboxes(connection, select(_faxbox).where(_faxbox.c.account_id == account_id).order_by(_faxbox.c.id))
+
+
+async def faxbox_page(connection: AsyncConnection, account_id: str, window: Window) -> list[Faxbox]:
+    query = select(_faxbox).where(_faxbox.c.account_id == account_id)
+    return await _faxboxes(connection, within(query, window, _faxbox.c.created_at, _faxbox.c.id))
 
 
 async def faxbox_by_number(connection: AsyncConnection, number: str) -> Faxbox | None:
@@ -182,8 +194,8 @@ async def _take_faxbox_domains(connection: AsyncConnection, box: Faxbox) -> None
         await _take_domain(connection, box.generated_domain, box.account_id, box.id, generated=True)
 
 
-async def _faxboxes(connection: AsyncConnection, condition: Any) -> list[Faxbox]:
-    rows = (await connection.execute(select(_faxbox).where(condition).order_by(_faxbox.c.id))).mappings().all()
+async def _faxboxes(connection: AsyncConnection, query: Select[Any]) -> list[Faxbox]:
+    rows = (await connection.execute(query)).mappings().all()
     ids = [row["id"] for row in rows]
     owned = select(_number).where(_number.c.faxbox_id.in_(ids)).order_by(_number.c.position, _number.c.number)
     numbers: dict[str, list[str]] = {}
@@ -310,17 +322,25 @@ async def token(connection: AsyncConnection, given: str, now: datetime, *, kind:
     return _token_of(row)
 
 
-async def tokens(connection: AsyncConnection, account_id: str) -> list[Token]:
-    """The tokens and keys of the account, the newest first; what the keys were exchanged for is left out."""
+async def token_page(connection: AsyncConnection, account_id: str, window: Window) -> list[Token]:
+    """Tokens and keys of the account; what the keys were exchanged for is left out."""
     query = select(_token).where(_token.c.account_id == account_id, _token.c.key_id.is_(None))
-    return [_token_of(row) for row in (await connection.execute(query.order_by(_token.c.id.desc()))).mappings()]
+    found = await connection.execute(within(query, window, _token.c.created_at, _token.c.id))
+    return [_token_of(row) for row in found.mappings()]
 
 
-async def delete_token(connection: AsyncConnection, token_id: str, account_id: str) -> None:
-    """Delete a token or key of the account, and what the key was exchanged for. Raises NotFound."""
-    query = delete(_token).where(_token.c.id == token_id, _token.c.account_id == account_id)
-    if (await connection.execute(query)).rowcount == 0:
+async def token_by_id(connection: AsyncConnection, token_id: str, account_id: str) -> Token:
+    """The token or key of the account. Raises NotFound."""
+    query = select(_token).where(_token.c.id == token_id, _token.c.account_id == account_id)
+    row = (await connection.execute(query)).mappings().first()
+    if row is None:
         raise NotFound("There is no such token.")
+    return _token_of(row)
+
+
+async def delete_token(connection: AsyncConnection, token_id: str) -> None:
+    """Delete a token or key, and what the key was exchanged for."""
+    await connection.execute(delete(_token).where(_token.c.id == token_id))
 
 
 async def forget_expired(connection: AsyncConnection, key_id: str, now: datetime) -> None:

@@ -1,0 +1,178 @@
+"""What an account and a faxbox may be made of: values as people write them go in, as they are stored come out. Pure.
+
+A value that cannot be used raises BadField naming it, dotted as the API has it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+
+from gateway.accounts import Account, Faxbox, check_permit
+from gateway.errors import BadField, BadNumber, NotFound
+from gateway.numbers import to_e164
+
+MOST = 100
+"""Entries of a list."""
+
+MOST_RETRIES = 20
+MOST_CALLS = 10_000
+
+CALLBACK_METHODS = ("post", "put")
+CALLBACK_TYPES = ("json", "www-url-form-encoded")
+
+
+def account(given: Account) -> Account:
+    country = given.country.upper()
+    if country not in phonenumbers.SUPPORTED_REGIONS:
+        raise BadField("country", f"{given.country!r} is no ISO 3166 country with telephone numbers.")
+    if not 1 <= given.max_calls <= MOST_CALLS:
+        raise BadField("max_calls", f"An account makes 1 to {MOST_CALLS} calls at a time.")
+    domains = {domain("domains", name) for name in _bounded("domains", given.domains)}
+    return replace(
+        given,
+        name=_name(given.name),
+        # In the order in which the database gives them.
+        domains=tuple(sorted(domains)),
+        country=country,
+        timezone=_timezone("timezone", given.timezone),
+    )
+
+
+def faxbox(given: Faxbox, country: str) -> Faxbox:
+    """`country` is the account's: in whose dialling habits numbers are read."""
+    for entry in _bounded("smtp_permission_list", given.permits):
+        check_permit(entry)
+    inbound, outbound = "notifications.inbound.email.send_to", "notifications.outbound.email.send_to"
+    numbers = (number("number", written, country) for written in given.numbers)
+    if not 0 <= given.retries <= MOST_RETRIES:
+        raise BadField("retries", f"0 to {MOST_RETRIES} retries.")
+    custom_address, address_domain = _custom_address(given.custom_address)
+    return replace(
+        given,
+        name=_name(given.name),
+        numbers=tuple(dict.fromkeys(numbers)),
+        custom_address=custom_address,
+        address_domain=address_domain,
+        caller_id=number("caller_id", given.caller_id, country) if given.caller_id.strip() else "",
+        caller_name=line("caller_name", given.caller_name),
+        fax_header=line("fax_header", given.fax_header),
+        fax_identity=_station_id(given.fax_identity),
+        timezone=_timezone("fax_timezone", given.timezone) if given.timezone.strip() else "",
+        inbound_email=tuple(address(inbound, one) for one in _bounded(inbound, given.inbound_email)),
+        outbound_email=tuple(address(outbound, one) for one in _bounded(outbound, given.outbound_email)),
+        notifications=notifications(given.notifications, country),
+    )
+
+
+def notifications(given: Mapping[str, Any], country: str) -> dict[str, object]:
+    """Ways to be told that are not mail, as `Faxbox.notifications` has them; parts that say nothing are left out."""
+    kept: dict[str, object] = {}
+    for direction, ways in given.items():
+        told: dict[str, object] = {}
+        field = f"notifications.{direction}"
+        if numbers := (ways.get("sms") or {}).get("send_to"):
+            where = f"{field}.sms.send_to"
+            told["sms"] = {"send_to": [number(where, written, country) for written in _bounded(where, numbers)]}
+        callback = ways.get("callback") or {}
+        if callback.get("url"):
+            told["callback"] = _callback(f"{field}.callback", callback)
+        if told:
+            kept[direction] = told
+    return kept
+
+
+def line(field: str, text: str) -> str:
+    if len(text) > 128 or not all(character.isprintable() for character in text):
+        raise BadField(field, "At most 128 characters on one line.")
+    return text.strip()
+
+
+def number(field: str, written: str, country: str) -> str:
+    try:
+        return to_e164(written.strip(), country)
+    except BadNumber as error:
+        raise BadField(field, error.text) from error
+
+
+def sought_number(written: str, country: str) -> str:
+    """A number in an address. Raises NotFound for what can be none: nobody has it."""
+    try:
+        return to_e164(written, country)
+    except BadNumber as error:
+        raise NotFound("There is no such number in this account.") from error
+
+
+def domain(field: str, name: str) -> str:
+    try:
+        return validate_email(f"x@{name}", check_deliverability=False, test_environment=True).ascii_domain.lower()
+    except EmailNotValidError as error:
+        raise BadField(field, f"{name!r} is no mail domain: {error}") from error
+
+
+def address(field: str, written: str) -> str:
+    try:
+        return validate_email(written, check_deliverability=False, test_environment=True).normalized
+    except EmailNotValidError as error:
+        raise BadField(field, f"{written!r} is no mail address: {error}") from error
+
+
+def _name(name: str) -> str:
+    kept = line("name", name)
+    if not kept:
+        raise BadField("name", "A name is needed.")
+    return kept
+
+
+def _bounded(field: str, entries: Sequence[str]) -> Sequence[str]:
+    if len(entries) > MOST:
+        raise BadField(field, f"At most {MOST} entries.")
+    return entries
+
+
+def _custom_address(written: str) -> tuple[str, str]:
+    """As it was written, and the domain in it."""
+    field = "custom_smtp_email_address"
+    if not written.strip():
+        return "", ""
+    if "@" not in written:
+        name = domain(field, written.strip())
+        return name, name
+    whole = address(field, written.strip())
+    return whole, domain(field, whole.rpartition("@")[2])
+
+
+def _station_id(text: str) -> str:
+    # T.30 5.3.6.2.4: 20 characters; a longer one would be dropped or cut by the far end.
+    if len(text) > 20 or not text.isascii() or not (text.isprintable() or not text):
+        raise BadField("fax_identity", "A station identification has at most 20 ASCII characters.")
+    return text.strip()
+
+
+def _timezone(field: str, name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise BadField(field, f"{name!r} is no time zone; take an IANA name like Europe/Paris.") from error
+    return name
+
+
+def _callback(field: str, given: Mapping[str, Any]) -> dict[str, object]:
+    url = given["url"]
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or len(url) > 2048 or not url.isprintable() or " " in url:
+        raise BadField(f"{field}.url", "A callback is an http:// or https:// URL of at most 2048 characters.")
+    method, kind = given.get("method") or "post", given.get("type") or "json"
+    if method not in CALLBACK_METHODS:
+        raise BadField(f"{field}.method", f"One of {', '.join(CALLBACK_METHODS)}.")
+    if kind not in CALLBACK_TYPES:
+        raise BadField(f"{field}.type", f"One of {', '.join(CALLBACK_TYPES)}.")
+    return {"url": url, "method": method, "type": kind}
