@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,23 +23,26 @@ from gateway.administration import SCOPES
 from gateway.clock import Clock
 from gateway.desk import Desk
 from gateway.dispatcher import Dispatcher
-from gateway.errors import OurTrouble
+from gateway.errors import NotFound, OurTrouble
+from gateway.fetching import Fetcher
 from gateway.inbound import Inbound
 from gateway.lines.loopback import LoopbackLine
 from gateway.mail import mailer_from_url
 from gateway.notices import Postman
 from gateway.outbound.attempt import Calling
+from gateway.outbound.fetch import Fetching
+from gateway.outbound.order import Orders
 from gateway.outbound.prepare import Preparation
 from gateway.outbound.submit import Submissions
-from gateway.ports import Documents, Line
+from gateway.ports import Documents, Line, Mailer
 from gateway.routing import Routing
 from gateway.sandbox import PRELOAD, Sandbox
 from gateway.settings import BadSettingsError, Settings, host_and_port
 from gateway.spool import remove_abandoned
 from gateway.storage import documents_from_url
-from gateway.store import accounts
+from gateway.store import accounts, queue
 from gateway.store.engine import Store
-from gateway.store.wake import Wake
+from gateway.store.wake import EVENTS, Wake
 from smtp.message import Message, Options, read
 from smtp.policy import Limits, Policy
 from smtp.server import Server as SmtpServer
@@ -95,29 +99,45 @@ class App:
         self.wake = Wake(settings.database)
         await self.wake.start()
         self._stack.push_async_callback(self.wake.stop)
+        self.store.events_written = partial(self.wake.soon, EVENTS)
         await remember_admin_token(self.store, settings, self.clock)
-        with _named("FAXGATE_DOCUMENTS_URL"):
-            self.documents: Documents = documents_from_url(settings.documents)
-        with _named("FAXGATE_LINES"):
-            self.lines = build_lines(settings) if self._lines is None else self._lines
-        with _named("FAXGATE_MAIL_URL"):
-            self._mailer = mailer_from_url(settings.mail, hostname=self._hostname)
+        self.documents = build_documents(settings)
+        self.lines = build_lines(settings) if self._lines is None else self._lines
+        self._mailer = build_mailer(settings)
         spool = settings.data_dir / "spool"
         spool.mkdir(exist_ok=True, mode=0o700)
         await asyncio.to_thread(remove_abandoned, spool, self.clock.now().timestamp())
-        if self._roles & {"smtp", "worker"}:
+        if self._roles & {"smtp", "worker", "api"}:
             self.sandbox = Sandbox(preload=(*PRELOAD, "smtp.message"))
             await self.sandbox.start()
             self._stack.push_async_callback(self.sandbox.stop)
+        if self._roles & {"smtp", "api"}:
+            self.submissions = Submissions(self.store, self.documents, self.wake, self.clock, settings.operator)
+            await self.submissions.start()
+            self._stack.push_async_callback(self.submissions.stop)
         if "worker" in self._roles:
             await self._start_worker(spool)
         if "api" in self._roles:
-            await self._start_api()
+            await self._start_api(spool)
         if "smtp" in self._roles:
             await self._start_smtp(spool)
 
+    async def _check_documents(self) -> None:
+        """A documents folder that is not mounted looks like an empty one, and would end every queued fax."""
+        async with self.store.read() as connection:
+            keys = await queue.documents_waited_for(connection)
+        for key in keys:
+            with suppress(NotFound):
+                await self.documents.open(key)
+                return
+        if keys:
+            raise OurTrouble(
+                "FAXGATE_DOCUMENTS_URL: not one of the documents that queued faxes need is there; is it mounted?"
+            )
+
     async def _start_worker(self, spool: Path) -> None:
         settings = self.settings
+        await self._check_documents()
         lease = timedelta(seconds=settings.lease_seconds)
         preparation = Preparation(
             store=self.store,
@@ -129,7 +149,13 @@ class App:
             max_pages=settings.max_pages,
         )
         calling = Calling(
-            store=self.store, documents=self.documents, lines=self.lines, wake=self.wake, clock=self.clock
+            store=self.store,
+            documents=self.documents,
+            lines=self.lines,
+            wake=self.wake,
+            clock=self.clock,
+            lease=lease,
+            fetching=Fetching(fetcher=Fetcher(settings.fetch_allow), preparation=preparation),
         )
         inbound = Inbound(
             store=self.store,
@@ -148,8 +174,8 @@ class App:
             self._mailer,
             self.wake,
             self.clock,
-            mail_from=settings.mail_from or f"faxgate@{self._hostname}",
-            hostname=self._hostname,
+            mail_from=settings.mail_from or f"faxgate@{hostname_of(self.settings)}",
+            hostname=hostname_of(self.settings),
             lease=lease,
         )
         self._postman = asyncio.create_task(postman.run(), name="postman")
@@ -166,11 +192,8 @@ class App:
 
     async def _start_smtp(self, spool: Path) -> None:
         settings = self.settings
-        submissions = Submissions(self.store, self.documents, self.wake, self.clock, settings.operator)
-        await submissions.start()
-        self._stack.push_async_callback(submissions.stop)
         policy = Policy(
-            hostname=self._hostname,
+            hostname=hostname_of(self.settings),
             spool_directory=spool,
             trusted_networks=settings.trusted,
             limits=Limits(
@@ -184,7 +207,7 @@ class App:
         )
         gateway = SmtpGateway(
             routing=Routing(self.store, self.wake, self.clock),
-            submissions=submissions,
+            submissions=self.submissions,
             parse=self._parse,
             parse_slowly=self._parse_slowly,
         )
@@ -205,9 +228,28 @@ class App:
     async def _parse_slowly(self, content: bytes | Path, options: Options) -> Message:
         return await self.sandbox.run(read, content, options)
 
-    async def _start_api(self) -> None:
+    async def _start_api(self, spool: Path) -> None:
         host, port = host_and_port(self.settings.api_listen)
-        server = HttpServer(api(self.store, self.documents, self.clock, lines=self.lines))
+        orders = Orders(
+            store=self.store,
+            documents=self.documents,
+            submissions=self.submissions,
+            sandbox=self.sandbox,
+            clock=self.clock,
+            spool=spool,
+            max_pages=self.settings.max_pages,
+        )
+        server = HttpServer(
+            api(
+                self.store,
+                self.documents,
+                self.clock,
+                wake=self.wake,
+                lines=self.lines,
+                sandbox=self.sandbox,
+                orders=orders,
+            )
+        )
         try:
             await server.start(host, port)
         except OSError as error:
@@ -215,10 +257,6 @@ class App:
         self._stack.push_async_callback(server.stop)
         self.addresses = replace(self.addresses, api=f"{host}:{server.port}")
         log.info("API on http://%s", self.addresses.api)
-
-    @property
-    def _hostname(self) -> str:
-        return self.settings.smtp_hostname or socket.getfqdn()
 
     async def drain(self) -> None:
         """Take no more mails, claim no more faxes, and wait until the running calls have ended."""
@@ -244,8 +282,7 @@ async def open_desk(settings: Settings) -> Desk:
     """The operator's desk on the database that the settings name. Raises OurTrouble, BadSettingsError."""
     clock = Clock()
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _named("FAXGATE_DOCUMENTS_URL"):
-        documents = documents_from_url(settings.documents)
+    documents = build_documents(settings)
     store = await Store.open(settings.database)
     await remember_admin_token(store, settings, clock)
     wake = Wake(settings.database)
@@ -253,15 +290,32 @@ async def open_desk(settings: Settings) -> Desk:
     return Desk(store, wake, documents, clock)
 
 
+def build_documents(settings: Settings) -> Documents:
+    """The store that `FAXGATE_DOCUMENTS_URL` names. Raises BadSettingsError."""
+    with _named("FAXGATE_DOCUMENTS_URL"):
+        return documents_from_url(settings.documents, settings.data_dir / "cache")
+
+
+def build_mailer(settings: Settings) -> Mailer:
+    """Where our mails leave, as `FAXGATE_MAIL_URL` names it. Raises BadSettingsError."""
+    with _named("FAXGATE_MAIL_URL"):
+        return mailer_from_url(settings.mail, hostname=hostname_of(settings))
+
+
 def build_lines(settings: Settings) -> list[Line]:
-    """The lines that `FAXGATE_LINES` names. Raises ValueError."""
+    """The lines that `FAXGATE_LINES` names. Raises BadSettingsError."""
     lines: list[Line] = []
-    for url in settings.lines:
-        scheme = urlsplit(url).scheme
-        if scheme != "loopback":
-            raise ValueError(f"{scheme or url}: is unknown; take loopback://")
-        lines.append(LoopbackLine.from_url(url, settings.data_dir / "lines" / "loopback"))
+    with _named("FAXGATE_LINES"):
+        for url in settings.lines:
+            scheme = urlsplit(url).scheme
+            if scheme != "loopback":
+                raise ValueError(f"{scheme or url}: is unknown; take loopback://")
+            lines.append(LoopbackLine.from_url(url, settings.data_dir / "lines" / "loopback"))
     return lines
+
+
+def hostname_of(settings: Settings) -> str:
+    return settings.smtp_hostname or socket.getfqdn()
 
 
 async def remember_admin_token(store: Store, settings: Settings, clock: Clock) -> str:

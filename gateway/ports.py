@@ -3,7 +3,7 @@
 Adapters (`gateway.lines`, `gateway.storage`, `gateway.mail`) implement these; the flows know only these.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -151,6 +151,10 @@ class Documents(Protocol):
 
     async def delete(self, keys: Sequence[str]) -> None:
         """Remove for good; missing keys are no error."""
+        ...
+
+    def stored(self, since: datetime) -> AsyncIterator[tuple[str, datetime]]:
+        """All keys of that day and later, and when each was stored."""
         ...
 
 

@@ -7,14 +7,15 @@ crash may leave a file that no row names; it never leaves a row that names no fi
 import asyncio
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from gateway.errors import NotFound, OurTrouble
 from gateway.ports import Documents, NewDocument
+from gateway.storage_s3 import S3Documents
 
 EXTENSIONS = {
     "application/pdf": "pdf",
@@ -31,11 +32,14 @@ def key_for(document_id: str, content_type: str, now: datetime) -> str:
     return f"{now:%Y-%m-%d}/{document_id}.{EXTENSIONS.get(content_type, 'bin')}"
 
 
-def documents_from_url(url: str) -> Documents:
-    """The store that `FAXGATE_DOCUMENTS_URL` names. Raises ValueError."""
+def documents_from_url(url: str, cache: Path) -> Documents:
+    """The store that `FAXGATE_DOCUMENTS_URL` names; `cache` is a folder of this host for what lies elsewhere. Raises
+    ValueError."""
     parts = urlsplit(url)
+    if parts.scheme == "s3":
+        return S3Documents.from_url(url, cache)
     if parts.scheme != "file" or parts.netloc:
-        raise ValueError(f"{parts.scheme or url}: is unknown; take file:///PATH")
+        raise ValueError(f"{parts.scheme or url}: is unknown; take file:///PATH or s3://BUCKET/PREFIX")
     return FileDocuments(Path(unquote(parts.path)))
 
 
@@ -65,6 +69,12 @@ class FileDocuments:
         for key in keys:
             (self._folder / key).unlink(missing_ok=True)
 
+    async def stored(self, since: datetime) -> AsyncIterator[tuple[str, datetime]]:
+        for day in await asyncio.to_thread(lambda: sorted(self._folder.iterdir())):
+            if day.name >= f"{since:%Y-%m-%d}":
+                for key, moment in await asyncio.to_thread(_files, day):
+                    yield key, moment
+
     def _put(self, document: NewDocument) -> None:
         path = self._folder / document.key
         if not path.parent.is_dir():
@@ -79,6 +89,15 @@ class FileDocuments:
                 file.flush()
                 os.fsync(file.fileno())
         _sync(path.parent)
+
+
+def _files(day: Path) -> list[tuple[str, datetime]]:
+    with os.scandir(day) as entries:
+        return [
+            (f"{day.name}/{entry.name}", datetime.fromtimestamp(entry.stat().st_mtime, UTC))
+            for entry in entries
+            if entry.is_file()
+        ]
 
 
 def _sync(path: Path) -> None:

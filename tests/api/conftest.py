@@ -1,6 +1,7 @@
 """A gateway's API on a real port: its store, its documents, two accounts that must know nothing of each other."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -12,6 +13,7 @@ from gateway.clock import Clock
 from gateway.ports import Documents
 from gateway.storage import FileDocuments
 from gateway.store.engine import Store
+from gateway.store.wake import EVENTS, Wake
 from tests.api.house import House, furnish
 
 
@@ -26,8 +28,9 @@ async def house(store: Store, documents: Documents) -> House:
 
 
 @pytest.fixture
-async def server(store: Store, documents: Documents) -> AsyncIterator[Server]:
-    running = Server(api(store, documents, Clock()))
+async def server(store: Store, documents: Documents, wake: Wake) -> AsyncIterator[Server]:
+    store.events_written = partial(wake.soon, EVENTS)
+    running = Server(api(store, documents, Clock(), wake=wake))
     await running.start("127.0.0.1", 0)
     yield running
     await running.stop()
