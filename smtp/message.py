@@ -15,7 +15,18 @@ from pathlib import Path, PurePosixPath
 from gateway.documents.kinds import HEAD, Kind, sniff
 from gateway.errors import DocumentRefused, FaxgateError, NoDocument
 from smtp import mime
-from smtp.parts import Body, Fax, LeaveOut, Refuse, Seen, decide, is_inline
+from smtp.parts import (
+    BODY_KINDS,
+    TEXT_OF_THE_MAIL,
+    Body,
+    Fax,
+    FaxAlone,
+    LeaveOut,
+    Refuse,
+    Seen,
+    decide,
+    is_inline,
+)
 
 Content = bytes | Path
 FAXED = "faxed"
@@ -133,6 +144,10 @@ class _Reader:
         self.refusal: FaxgateError | None = None
         self._options = options
         self._plain: list[str] = []
+        self._named_texts: list[Part] = []
+        self._shown: list[tuple[int, Kind, bytes]] = []
+        """Pictures that are the document if there is no other, and their places among the parts."""
+        self._opened = False
 
     def take(self, leaves: Iterable[mime.Leaf]) -> None:
         """Decide on all parts. Raises FaxgateError for the mail as a whole."""
@@ -140,17 +155,28 @@ class _Reader:
             try:
                 self._take(leaf, leaf.decode())
             except mime.UnreadableEncodingError:
-                text = f'The attachment "{leaf.name}" has an unknown transfer encoding.'
-                self._refuse(leaf.name, leaf.declared_type, len(leaf.encoded), DocumentRefused(text))
-        if self.refusal or any(part.outcome == FAXED for part in self.parts):
-            return
-        text = "\n\n".join(self._plain).strip()
-        if not (self._options.body_as_page and text):
-            raise NoDocument("The mail has no document to fax; attach a PDF, a picture or a text file.")
-        self._fax("message.txt", Kind.TEXT, text.encode())
+                self._take(leaf, leaf.encoded, decoded=False)
+        if not self.refusal and not any(part.outcome == FAXED for part in self.parts):
+            self._take_body()
+        else:
+            self.parts += self._named_texts
 
-    def _take(self, leaf: mime.Leaf, content: bytes) -> None:
+    def _take_body(self) -> None:
+        """There is no document: the text is one, where that is allowed, and its pictures are. Raises NoDocument."""
+        for place, kind, content in self._shown:
+            self.parts[place] = self._faxed(self.parts[place].name, kind, content, place)
+        text = "\n\n".join(self._plain).strip()
+        if self._options.body_as_page and text:
+            self.parts.insert(0, self._faxed("message.txt", Kind.TEXT, text.encode(), len(self.parts)))
+            return
+        self.parts += self._named_texts
+        if not self._shown:
+            raise NoDocument("The mail has no document to fax; attach a PDF, a picture or a text file.")
+
+    def _take(self, leaf: mime.Leaf, content: bytes, *, decoded: bool = True) -> None:
         kind = sniff(content[:HEAD], leaf.name)
+        is_text = kind in BODY_KINDS and leaf.declared_type.startswith("text/") and leaf.disposition != "attachment"
+        opens, self._opened = is_text and not self._opened, self._opened or is_text
         seen = Seen(
             kind=kind,
             bytes=len(content),
@@ -161,6 +187,8 @@ class _Reader:
             content_id=leaf.content_id,
             in_related="multipart/related" in leaf.parents,
             in_alternative="multipart/alternative" in leaf.parents[-1:],
+            opens=opens,
+            decoded=decoded,
         )
         if kind.startswith("image/") and is_inline(seen):
             seen = replace(seen, pixels=_pixels(content))
@@ -169,34 +197,39 @@ class _Reader:
             case Body():
                 if leaf.declared_type == "text/plain":
                     self._plain.append(mime.decode_text(content, leaf.charset))
+                if leaf.name and not seen.in_alternative:
+                    self._named_texts.append(_left_out(seen, leaf.declared_type, TEXT_OF_THE_MAIL))
             case Fax():
-                self._fax(seen.called, kind, _in_utf8(content, leaf.charset) if kind is Kind.TEXT else content)
+                document = _in_utf8(content, leaf.charset) if kind is Kind.TEXT else content
+                self.parts.append(self._faxed(seen.called, kind, document, len(self.parts)))
+            case FaxAlone(reason):
+                self._shown.append((len(self.parts), kind, content))
+                self.parts.append(_left_out(seen, shown, reason))
             case LeaveOut(reason):
-                self.parts.append(
-                    Part(name=seen.called, content_type=shown, bytes=len(content), outcome=LEFT_OUT, reason=reason)
-                )
+                self.parts.append(_left_out(seen, shown, reason))
             case Refuse(text):
-                self._refuse(seen.called, shown, len(content), DocumentRefused(text))
+                self.parts.append(self._refused(seen.called, shown, len(content), DocumentRefused(text)))
 
-    def _fax(self, name: str, kind: Kind, content: bytes) -> None:
+    def _faxed(self, name: str, kind: Kind, content: bytes, place: int) -> Part:
         pages = None
         if self._options.inspect:
             try:
                 pages = _count_pages(content, kind, name, self._options.max_pages)
             except FaxgateError as error:
-                return self._refuse(name, kind.value, len(content), error)
+                return self._refused(name, kind.value, len(content), error)
         kept: Content = content
         if self._options.spool:
-            kept = self._options.spool / f"part-{len(self.parts)}{PurePosixPath(SUFFIXES[kind]).suffix}"
+            kept = self._options.spool / f"part-{place}{PurePosixPath(SUFFIXES[kind]).suffix}"
             kept.write_bytes(content)
-        self.parts.append(
-            Part(name=name, content_type=kind.value, bytes=len(content), outcome=FAXED, pages=pages, content=kept)
-        )
-        return None
+        return Part(name=name, content_type=kind.value, bytes=len(content), outcome=FAXED, pages=pages, content=kept)
 
-    def _refuse(self, name: str, content_type: str, size: int, error: FaxgateError) -> None:
+    def _refused(self, name: str, content_type: str, size: int, error: FaxgateError) -> Part:
         self.refusal = self.refusal or error
-        self.parts.append(Part(name=name, content_type=content_type, bytes=size, outcome=REFUSED, reason=error.text))
+        return Part(name=name, content_type=content_type, bytes=size, outcome=REFUSED, reason=error.text)
+
+
+def _left_out(seen: Seen, content_type: str, reason: str) -> Part:
+    return Part(name=seen.called, content_type=content_type, bytes=seen.bytes, outcome=LEFT_OUT, reason=reason)
 
 
 # The gateway's own process needs this module's types; what opens documents is imported in the worker alone.

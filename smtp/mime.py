@@ -32,6 +32,8 @@ MAX_PARTS = 500
 END_OF_HEADER = re.compile(rb"\r?\n\r?\n")
 BLANK_LINE = re.compile(rb"\r?\n")
 DELIMITER_END = re.compile(rb"(--)?[ \t]*(?:\r?\n|\Z)")
+COMMENT = re.compile(r"\([^()]*\)")
+TOKEN = re.compile(r"[^\s;,\"]+")
 NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 """Never shown: they would break a line of a log or turn a name round."""
@@ -76,7 +78,9 @@ class Leaf:
 
     def decode(self) -> bytes:
         """The octets behind the transfer encoding, as far as they can be had. Raises UnreadableEncodingError."""
-        encoding = text_of(self.header, "Content-Transfer-Encoding").strip().lower()
+        # A token and no more (RFC 2045 6.1); comments may stand about it, and some programs write parameters.
+        field = TOKEN.search(COMMENT.sub(" ", text_of(self.header, "Content-Transfer-Encoding")))
+        encoding = field[0].lower() if field else ""
         if encoding == "base64":
             return _base64(self.encoded)
         if encoding == "quoted-printable":

@@ -7,7 +7,7 @@ attachment that is not understood refuses the mail, because a fax that silently 
 import re
 from dataclasses import dataclass
 
-from gateway.documents.kinds import TAKEN, TAKEN_WORDS, Kind
+from gateway.documents.kinds import TAKEN, TAKEN_WORDS, Kind, in_words
 
 BODY_KINDS = frozenset({Kind.TEXT, Kind.HTML, Kind.VCARD, Kind.CALENDAR, Kind.PGP, Kind.UNKNOWN})
 """What the written text of a mail may look like. Anything else in its place is a document with a wrong type."""
@@ -17,6 +17,8 @@ LOGO_AREA = 160_000
 page has ten times as many even at 100 dpi, and would be an attachment."""
 LOGO_BYTES = 8 * 1024
 """Of an inline picture whose pixels cannot be counted."""
+IN_THE_TEXT = "a picture in the text of the mail"
+TEXT_OF_THE_MAIL = "the text of the mail"
 
 TNEF_NAME = "winmail.dat"
 TNEF_TEXT = (
@@ -56,6 +58,8 @@ REFUSED_TYPES = {
 }
 NEVER_TEXT = ("application/pdf", "image/", "audio/", "video/", "font/")
 NEVER_TEXT_SUFFIXES = (".pdf", ".tif", ".tiff", ".png", ".jpg", ".jpeg", ".gif", ".doc", ".docx", ".xls", ".xlsx")
+HTML_TYPES = ("text/html", "application/xhtml+xml")
+HTML_SUFFIXES = (".html", ".htm", ".xhtml")
 EXCHANGE_FRAGMENT = re.compile(r"ATT\d{5,}\.(?:html?|txt)", re.IGNORECASE)
 """Exchange gives the text between two attachments such a name."""
 
@@ -77,6 +81,10 @@ class Seen:
     content_id: str
     in_related: bool
     in_alternative: bool
+    opens: bool = False
+    """It is the first part of the mail that is text and not attached."""
+    decoded: bool = True
+    """False where its transfer encoding is unknown: its bytes are as they came."""
     pixels: int | None = None
     """Width times height of a picture, where they can be told."""
 
@@ -89,6 +97,13 @@ class Body:
 @dataclass(frozen=True, slots=True)
 class Fax:
     """A document to be faxed."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaxAlone:
+    """Faxed if the mail has no document: a pasted screenshot then is the document. Else left out."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +125,14 @@ def is_inline(seen: Seen) -> bool:
     return seen.disposition == "inline" or bool(seen.content_id)
 
 
-def decide(seen: Seen) -> Body | Fax | LeaveOut | Refuse:
+def decide(seen: Seen) -> Body | Fax | FaxAlone | LeaveOut | Refuse:
+    decided = _decide(seen)
+    if not seen.decoded and (isinstance(decided, Refuse) or (isinstance(decided, Fax) and seen.kind is Kind.TEXT)):
+        return Refuse(f'The attachment "{seen.called}" has an unknown transfer encoding.')
+    return decided
+
+
+def _decide(seen: Seen) -> Body | Fax | FaxAlone | LeaveOut | Refuse:
     name = seen.name.lower()
     if seen.declared_type in REFUSED_TYPES:
         return Refuse(REFUSED_TYPES[seen.declared_type])
@@ -124,8 +146,10 @@ def decide(seen: Seen) -> Body | Fax | LeaveOut | Refuse:
         return Refuse("The parts of the mail cannot be told apart; send it again from another program.")
     if not seen.bytes:
         return Refuse(f'The attachment "{seen.called}" is empty.')
-    if seen.kind not in TAKEN:
-        return Refuse(f'The attachment "{seen.called}" ({_word(seen)}) cannot be faxed. What can: {TAKEN_WORDS}.')
+    if seen.kind not in TAKEN or _is_html(seen, name):
+        return Refuse(_cannot_be_faxed(seen, name))
+    if _belongs_to_html(seen):
+        return FaxAlone(IN_THE_TEXT)
     if seen.kind is Kind.TEXT and _is_no_text(seen, name):
         return Refuse(f'The attachment "{seen.called}" ({seen.declared_type}) is damaged: it is plain text.')
     return Fax()
@@ -158,10 +182,28 @@ def _is_logo(seen: Seen) -> bool:
     return seen.bytes < LOGO_BYTES if seen.pixels is None else seen.pixels < LOGO_AREA
 
 
+def _belongs_to_html(seen: Seen) -> bool:
+    """Whether the HTML of the mail shows the picture (RFC 2387, RFC 2392). No HTML shows a TIFF: that is a scan."""
+    referred_to = seen.in_related and bool(seen.content_id) and seen.disposition != "attachment"
+    return referred_to and seen.kind.startswith("image/") and seen.kind is not Kind.TIFF
+
+
 def _is_body(seen: Seen) -> bool:
     if seen.kind not in BODY_KINDS or not seen.declared_type.startswith("text/"):
         return False
-    return seen.in_alternative or (not seen.name and seen.disposition != "attachment")
+    if seen.in_alternative:
+        return True
+    if seen.disposition == "attachment":
+        return False
+    if seen.declared_type == "text/html":
+        return not seen.name or seen.disposition == "inline" or seen.opens
+    # A name alone makes no attachment of the text with which a mail opens, if it says that it is shown in place.
+    return not seen.name or (seen.opens and seen.disposition == "inline")
+
+
+def _is_html(seen: Seen, name: str) -> bool:
+    """Its source would be faxed as if it were plain text."""
+    return seen.kind is Kind.TEXT and (seen.declared_type in HTML_TYPES or name.endswith(HTML_SUFFIXES))
 
 
 def _is_no_text(seen: Seen, name: str) -> bool:
@@ -169,5 +211,9 @@ def _is_no_text(seen: Seen, name: str) -> bool:
     return seen.declared_type.startswith(NEVER_TEXT) or name.endswith(NEVER_TEXT_SUFFIXES)
 
 
-def _word(seen: Seen) -> str:
-    return seen.declared_type if seen.kind is Kind.UNKNOWN else seen.kind.value
+def _cannot_be_faxed(seen: Seen, name: str) -> str:
+    kind = Kind.HTML if _is_html(seen, name) else seen.kind
+    if words := in_words(kind, seen.name, seen.declared_type):
+        return f'The attachment "{seen.called}" is {words}, which cannot be faxed. What can: {TAKEN_WORDS}.'
+    declared = seen.declared_type if kind is Kind.UNKNOWN else kind.value
+    return f'The attachment "{seen.called}" ({declared}) cannot be faxed. What can: {TAKEN_WORDS}.'

@@ -39,6 +39,44 @@ TAKEN = (Kind.PDF, Kind.TIFF, Kind.PNG, Kind.JPEG, Kind.GIF, Kind.TEXT)
 TAKEN_WORDS = "PDF, TIFF, PNG, JPEG, GIF and plain text"
 """The same for people."""
 
+_OFFICE = {
+    ".docx": "a Word document (.docx)",
+    ".xlsx": "an Excel workbook (.xlsx)",
+    ".pptx": "a PowerPoint presentation (.pptx)",
+    ".odt": "an OpenDocument text (.odt)",
+    ".ods": "an OpenDocument spreadsheet (.ods)",
+    ".odp": "an OpenDocument presentation (.odp)",
+}
+_OLD_OFFICE = {
+    ".doc": "a Word document (.doc)",
+    ".xls": "an Excel workbook (.xls)",
+    ".ppt": "a PowerPoint presentation (.ppt)",
+    ".msg": "an Outlook message (.msg)",
+}
+_DECLARED = {
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": ".pptx",
+    "application/vnd.oasis.opendocument.text": ".odt",
+    "application/vnd.oasis.opendocument.spreadsheet": ".ods",
+    "application/vnd.oasis.opendocument.presentation": ".odp",
+    "application/msword": ".doc",
+    "application/vnd.ms-excel": ".xls",
+    "application/vnd.ms-powerpoint": ".ppt",
+}
+_WORDS_FOR = {
+    Kind.HTML: "a web page (HTML)",
+    Kind.RTF: "an RTF document",
+    Kind.POSTSCRIPT: "a PostScript document",
+    Kind.OOXML: "an Office document",
+    Kind.ODF: "an OpenDocument file",
+    Kind.OLE: "an Office document of the old kind",
+    Kind.ZIP: "a ZIP archive",
+    Kind.BMP: "a BMP picture",
+    Kind.WEBP: "a WebP picture",
+    Kind.HEIF: "a HEIC picture",
+}
+
 _PREFIXES: tuple[tuple[bytes, Kind], ...] = (
     (b"II*\0", Kind.TIFF),
     (b"MM\0*", Kind.TIFF),
@@ -88,6 +126,23 @@ def sniff(head: bytes, name: str = "") -> Kind:
         if words.startswith(word):
             return kind
     return Kind.TEXT if _is_text(head, name) else Kind.UNKNOWN
+
+
+def in_words(kind: Kind, name: str = "", declared: str = "") -> str:
+    """What a document that is not taken is, for the person who sent it; empty where nobody could tell.
+
+    The bytes say what container it is; which program's document is in it, its name or `declared` type may tell.
+
+    >>> in_words(Kind.ZIP, "offer.docx"), in_words(Kind.ZIP, "all.zip")
+    ('a Word document (.docx)', 'a ZIP archive')
+    """
+    known: dict[str, str] = {}
+    if kind in (Kind.ZIP, Kind.OOXML, Kind.ODF):
+        known = _OFFICE
+    elif kind is Kind.OLE:
+        known = _OLD_OFFICE
+    suffix = PurePosixPath(name.lower()).suffix
+    return known.get(suffix) or known.get(_DECLARED.get(declared, "")) or _WORDS_FOR.get(kind, "")
 
 
 def _boxed(head: bytes) -> Kind | None:

@@ -137,7 +137,29 @@ REFUSING = [
     (part("application/pkcs7-mime", b"\x30\x80", "smime.p7m"), "S/MIME"),
     (part("application/pgp-encrypted", b"Version: 1"), "PGP"),
     (part("message/external-body", b"", "x"), "elsewhere"),
-    (part("application/zip", b"PK\x03\x04" + b"\0" * 50, "all.zip"), 'all.zip" (application/zip) cannot be faxed'),
+    (part("application/zip", b"PK\x03\x04" + b"\0" * 50, "all.zip"), 'all.zip" is a ZIP archive, which cannot be'),
+    (part("application/octet-stream", b"PK\x03\x04rest", "a.docx"), "is a Word document (.docx), which cannot"),
+    (
+        part("application/vnd.openxmlformats-officedocument.wordprocessingml.document", b"PK\x03\x04rest"),
+        'attachment-2" is a Word document (.docx), which cannot be faxed. What can: PDF',
+    ),
+    (
+        part("application/zip", b"PK\x03\x04" + bytes(26) + b"[Content_Types].xml", "a.XLSX"),
+        "an Excel workbook (.xlsx)",
+    ),
+    (part("application/zip", b"PK\x03\x04rest", "a.pptx"), "a PowerPoint presentation (.pptx)"),
+    (
+        part(
+            "application/vnd.oasis.opendocument.text",
+            b"PK\x03\x04" + bytes(26) + b"mimetypeapplication/vnd.oasis.opendocument.text",
+            "letter",
+        ),
+        "an OpenDocument text (.odt)",
+    ),
+    (part("application/msword", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a.doc"), "a Word document (.doc)"),
+    (part("text/html", b"<p>hello", "page.html", Content_Disposition="attachment"), 'page.html" is a web page (HTML)'),
+    (part("application/octet-stream", b"<p>hello", "page.htm"), 'page.htm" is a web page (HTML)'),
+    (part("text/html", b"<p>hello", "page.html"), 'page.html" is a web page (HTML)'),
     (part("application/octet-stream", b"\0\1\2\3", "x.bin"), "PDF, TIFF, PNG, JPEG, GIF and plain text"),
     (part("text/html", b"<html>x", "page.html", Content_Disposition="attachment"), "page.html"),
     (part("application/pdf", b"", "empty.pdf"), 'empty.pdf" is empty'),
@@ -232,6 +254,71 @@ def test_no_text_for_a_page(mail: EmailMessage) -> None:
     assert isinstance(read(octets(mail), BODY).refusal, NoDocument)
 
 
+NAMED = [
+    part("text/plain", b"Please see attached.", "body.txt", Content_Disposition="inline"),
+    part("text/html", b"<p>Please see attached.</p>", "mail.html", Content_Disposition="inline"),
+    part("text/html", b"<p>Please see attached.</p>", "mail.html"),
+]
+
+
+@pytest.mark.parametrize("text", NAMED)
+def test_the_text_with_which_a_mail_opens_is_its_text_whatever_its_name(text: MIMEApplication) -> None:
+    got = read(mixed(text, part("application/pdf", pdf(), "good.pdf")), ALL)
+    assert faxed(got) == [pdf()]
+    (left,) = [each for each in got.parts if each.outcome == "left out"]
+    assert (left.content_type, left.reason) == (text.get_content_type(), "the text of the mail")
+    assert isinstance(read(mixed(text), ALL).refusal, NoDocument)
+
+
+def test_a_named_text_as_page() -> None:
+    assert outcomes(read(mixed(NAMED[0]), BODY)) == [("message.txt", "faxed")]
+
+
+def test_a_second_text_that_is_shown_in_place_is_a_document_and_html_never_is() -> None:
+    notes = part("text/plain", b"some notes", "notes.txt", Content_Disposition="inline")
+    html = part("text/html", b"<p>Regards</p>", "end.html", Content_Disposition="inline")
+    got = read(mixed(MIMEText("hi"), notes, html), ALL)
+    assert outcomes(got) == [("notes.txt", "faxed"), ("end.html", "left out")]
+
+
+RETINA = part("image/png", png(1200, 400), "image001.png", Content_ID="<image001>", Content_Disposition="inline")
+SMALL = part("image/png", png(100, 40), "image002.png", Content_ID="<image002>", Content_Disposition="inline")
+
+
+def in_html(*pictures: MIMEApplication) -> MIMEMultipart:
+    return MIMEMultipart("related", _subparts=[MIMEText("<img src=cid:image001>", "html"), *pictures])
+
+
+def test_a_picture_in_the_html_is_no_page_of_a_mail_that_has_a_document() -> None:
+    got = read(mixed(in_html(RETINA, SMALL), part("application/pdf", pdf(), "good.pdf")), ALL)
+    assert faxed(got) == [pdf()]
+    assert [(each.name, each.reason) for each in got.parts] == [
+        ("image001.png", "a picture in the text of the mail"),
+        ("image002.png", "a small picture in the text (logo or signature)"),
+        ("good.pdf", ""),
+    ]
+
+
+def test_a_pasted_screenshot_is_the_document_of_a_mail_without_another(tmp_path: Path) -> None:
+    got = read(mixed(in_html(SMALL, RETINA)), ALL)
+    assert outcomes(got) == [("image002.png", "left out"), ("image001.png", "faxed")]
+    assert faxed(got) == [png(1200, 400)]
+    (spooled,) = faxed(read(mixed(in_html(RETINA)), Options(spool=tmp_path)))
+    assert isinstance(spooled, Path)
+    assert spooled.read_bytes() == png(1200, 400)
+
+
+def test_a_picture_of_the_html_that_is_attached_is_a_document() -> None:
+    attached = part("image/png", png(1200, 400), "a.png", Content_ID="<a>", Content_Disposition="attachment")
+    got = read(mixed(in_html(attached), part("application/pdf", pdf(), "good.pdf")), ALL)
+    assert faxed(got) == [png(1200, 400), pdf()]
+
+
+def test_the_text_as_page_with_its_pictures() -> None:
+    got = read(mixed(MIMEText("Dear Bob"), in_html(RETINA)), BODY)
+    assert faxed(got) == [b"Dear Bob", png(1200, 400)]
+
+
 def test_a_document_beats_the_text_as_page() -> None:
     assert outcomes(read(octets(with_pdf()), BODY)) == [("contract.pdf", "faxed")]
 
@@ -245,6 +332,9 @@ def test_transfer_encodings() -> None:
     for encoding, encoded in [
         ("7bit", pdf()), ("Base64 ", b"JVBERi0xLjQK"), ("base64", b"JVBE\r\nRi0x\r\nLjQK=="),
         ("BASE64", b"JVBERi0xLjQ"),
+        ("base64;", b"JVBERi0xLjQK"), ("base64 (comment)", b"JVBERi0xLjQK"), ("(7bit) Base64", b"JVBERi0xLjQK"),
+        ('"base64"', b"JVBERi0xLjQK"), ("quoted-printable; x=y", b"=25PDF-1.4"), ("8bit (utf-8)", b"%PDF-1.4"),
+        ("utf-8", b"%PDF-1.4"),
         ("base64", b"JVBERi0x*LjQK"), ("quoted-printable", b"=25PDF-1.=\r\n4"), ("binary", b"%PDF-1.4\xff"),
     ]:  # fmt: skip
         mail = b"Content-Transfer-Encoding: %s\r\nContent-Type: application/pdf\r\n\r\n%s" % (
@@ -256,6 +346,25 @@ def test_transfer_encodings() -> None:
     got = read(b"Content-Transfer-Encoding: x-uuencode\r\nContent-Type: application/pdf; name=u.pdf\r\n\r\n", ALL)
     assert got.refusal
     assert "transfer encoding" in got.refusal.text
+
+
+def test_an_unknown_transfer_encoding_of_the_text_does_not_refuse_the_mail() -> None:
+    text = part("text/plain", b"x")
+    text.replace_header("Content-Transfer-Encoding", "utf-8")
+    text.set_payload("hello")
+    assert outcomes(read(mixed(text, part("application/pdf", pdf(), "good.pdf")), ALL)) == [("good.pdf", "faxed")]
+    assert faxed(read(mixed(text), BODY)) == [b"hello"]
+
+
+@pytest.mark.parametrize(("declared", "name"), [("application/pdf", ""), ("text/plain", "notes.txt")])
+def test_an_unknown_transfer_encoding_of_a_document_refuses_the_mail_by_its_name(declared: str, name: str) -> None:
+    document = part(declared, b"x", name, Content_Disposition="attachment")
+    document.replace_header("Content-Transfer-Encoding", "x-uuencode")
+    document.set_payload("begin 644 x\nend\n")
+    refusal = read(mixed(MIMEText("hi"), document), ALL).refusal
+    assert refusal
+    assert refusal.text.startswith(f'The attachment "{name or "attachment-1"}')
+    assert "unknown transfer encoding" in refusal.text
 
 
 def test_a_multipart_without_its_last_boundary_or_without_any() -> None:
