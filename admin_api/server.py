@@ -28,6 +28,7 @@ class Server:
         self.port = int(listening.getsockname()[1])
         config = uvicorn.Config(
             self._serve,
+            interface="asgi3",
             lifespan="off",
             ws="none",
             log_config=None,
