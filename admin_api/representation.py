@@ -123,6 +123,16 @@ def _progress(progress: Progress) -> LiveCall:
 def _document(fax: Fax) -> FaxDocument:
     """What was mailed, and what of it was left out. The keys under which we store it are nobody's business."""
     described: FaxDocument = {}
+    if fax.request is not None:
+        described["url"], described["method"] = fax.request.url, fax.request.method
+        if fax.request.content:
+            described["content"] = fax.request.content
+        if fax.request.content_type:
+            described["content_type"] = fax.request.content_type
+        if fax.request.host:
+            described["host"] = fax.request.host
+        if fax.request.referer:
+            described["referer"] = fax.request.referer
     if fax.documents:
         described["files"] = [
             {"name": document.name, "content_type": document.content_type, "bytes": document.bytes}

@@ -4,6 +4,7 @@ The attempt, its call id and the next due time are written before dialling, so t
 about that very call. A duplicate fax is worse than a late one: a call whose outcome nobody knows is not dialled again.
 """
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -13,15 +14,19 @@ from pathlib import Path
 from gateway import retry
 from gateway.accounts import Account, Faxbox
 from gateway.clock import Clock
-from gateway.errors import NotFound
+from gateway.errors import BadNumber, FaxgateError, NotFound, Refused
 from gateway.explanations import explain
 from gateway.fax import Attempt, CallResult, Direction, Fax, Progress, Status
 from gateway.ids import new_id
 from gateway.notices import about_failure, about_success
+from gateway.numbers import to_e164
+from gateway.outbound.fetch import Fetching
+from gateway.outbound.prepare import PUT_OFF
 from gateway.outbound.progress import ProgressWriter
 from gateway.ports import CallOrder, CallState, Documents, Line
 from gateway.store import accounts, attempts, faxes, notices, queue
 from gateway.store.engine import Store
+from gateway.store.faxes import LostClaim
 from gateway.store.wake import DIAL, NOTICES, Wake
 
 log = logging.getLogger(__name__)
@@ -38,6 +43,10 @@ class Calling:
     lines: Sequence[Line]
     wake: Wake
     clock: Clock
+    lease: timedelta
+    fetching: Fetching
+    _fetches: dict[str, asyncio.Task[Fax]] = field(default_factory=dict)
+    """Documents that are being fetched for a fax now."""
     _live: dict[str, tuple[Line, str]] = field(default_factory=dict)
     """Our calls now: fax id -> line, call id."""
     _stopped: set[str] = field(default_factory=set)
@@ -47,7 +56,9 @@ class Calling:
         return fax_id in self._live
 
     async def hang_up(self, fax_id: str) -> None:
-        """End the call of a fax, if it has one here."""
+        """End the call of a fax, or the fetching of its document, if there is one here."""
+        if fax_id in self._fetches:
+            self._fetches[fax_id].cancel()
         if fax_id in self._live:
             line, call_id = self._live[fax_id]
             log.info("fax %s: hanging up call %s", fax_id, call_id)
@@ -59,7 +70,13 @@ class Calling:
         await self.hang_up(fax_id)
 
     async def attempt(self, fax: Fax, line: Line) -> None:
-        """Call once for a claimed fax. Raises LostClaim when it was taken over meanwhile."""
+        """Fetch the document of a claimed fax where that is still to do, and call once. Raises LostClaim when the fax
+        was taken over meanwhile."""
+        if fax.request is not None and not fax.image_key:
+            fetched = await self._fetch(fax)
+            if fetched is None:
+                return
+            fax = fetched
         async with self.store.read() as connection:
             account = await accounts.account(connection, fax.account_id)
             box = await accounts.faxbox(connection, fax.faxbox_id) if fax.faxbox_id else None
@@ -68,8 +85,11 @@ class Calling:
         except NotFound as error:
             await self._end(fax, None, Status.FAILED, None, error.text)
             return
-        attempt = await self._begin(fax, line)
+        attempt = await self._begin(replace(fax, from_number=_e164(fax.from_number, account)), line)
         order = _order(fax, attempt, box, account, image)
+        if self.clock.now() >= attempt.started_at + self.lease:
+            # This process was asleep since it wrote the attempt down: somebody else may have dialled meanwhile.
+            raise LostClaim(f"the lease of fax {fax.id} ran out before its call began")
         writer = ProgressWriter(self.store, self.clock, fax)
         log.info("fax %s: calling %s, call %s on %s", fax.id, fax.destination, attempt.id, line.name)
         self._live[fax.id] = line, attempt.id
@@ -85,6 +105,32 @@ class Calling:
             await writer.close()
         await self._conclude(fax, attempt, result)
         await line.forget(attempt.id)
+
+    async def _fetch(self, fax: Fax) -> Fax | None:
+        """The fax with its document; None where it has ended, or is put off."""
+        fetch = self._fetches[fax.id] = asyncio.create_task(self.fetching.fetch(fax), name=f"fetch {fax.id}")
+        try:
+            await asyncio.wait({fetch})
+        finally:
+            del self._fetches[fax.id]
+            fetch.cancel()
+        if fetch.cancelled():
+            await self._redial(fax, None)
+            return None
+        try:
+            fetched = fetch.result()
+        except Refused as error:
+            log.info("fax %s: %s %s", fax.id, error, error.detail)
+            await self._end(fax, None, Status.FAILED, None, error.text)
+        except FaxgateError as error:
+            log.error("fax %s: its document cannot be prepared now: %s %s", fax.id, error, error.detail)
+            later = retry.RetryAt(self.clock.now() + PUT_OFF, counted=False)
+            await self._again(fax, None, None, later, error.text)
+        else:
+            if not await self._is_cancelled(fax):
+                return fetched
+            await self._end(fax, None, Status.CANCELLED, None, "Cancelled before it was sent.")
+        return None
 
     async def settle(self, fax: Fax) -> None:
         """Find out what became of the call of a fax that its worker left behind, claimed by us now."""
@@ -136,6 +182,7 @@ class Calling:
                 attempts=attempt.number,
                 first_dialled_at=fax.first_dialled_at or now,
                 due_at=now + timedelta(seconds=60),
+                lease_until=now + self.lease,
                 progress=Progress(call_id=attempt.id, stage="dialling", pages=fax.pages),
             )
         return attempt
@@ -233,7 +280,7 @@ STATION_ID_LENGTH = 20
 
 
 def _order(fax: Fax, attempt: Attempt, box: Faxbox | None, account: Account, image: Path) -> CallOrder:
-    number = fax.from_number
+    number = attempt.from_number
     station_id = (box.fax_identity if box else "") or number
     return CallOrder(
         call_id=attempt.id,
@@ -246,6 +293,14 @@ def _order(fax: Fax, attempt: Attempt, box: Faxbox | None, account: Account, ima
         header_line=_printable((box.fax_header if box else "") or fax.from_name),
         timezone=(box.timezone if box else "") or account.timezone,
     )
+
+
+def _e164(written: str, account: Account) -> str:
+    """What the line tells of the caller: the number as dialled, where what was written is one."""
+    try:
+        return to_e164(written, account.country)
+    except BadNumber:
+        return written
 
 
 def _printable(text: str) -> str:

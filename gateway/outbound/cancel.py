@@ -3,14 +3,21 @@
 A call that completes meanwhile wins: its fax is `completed`.
 """
 
+from collections.abc import Callable
+
 from gateway.clock import Clock
+from gateway.fax import Fax
 from gateway.store import faxes
 from gateway.store.engine import Store
 from gateway.store.wake import CANCEL, Wake
 
 
-async def cancel(store: Store, wake: Wake, clock: Clock, account_id: str, fax_id: str) -> None:
-    """Ask for the end of a fax. Raises NotFound, and Conflict for a fax that has ended."""
+async def cancel(
+    store: Store, wake: Wake, clock: Clock, account_id: str, fax_id: str, check: Callable[[Fax], None] | None = None
+) -> None:
+    """Ask for the end of a fax, unless `check` raises. Raises NotFound, and Conflict for a fax that has ended."""
     async with store.begin() as connection:
+        if check is not None:
+            check(await faxes.find(connection, fax_id, account_id))
         await faxes.request_cancel(connection, fax_id, account_id, clock.now())
     await wake.notify(CANCEL)

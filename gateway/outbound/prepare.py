@@ -7,12 +7,14 @@ sender is told why; trouble of our own puts it off.
 import logging
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 from gateway.clock import Clock
-from gateway.documents.prepare import prepare as render
+from gateway.documents.normalise import Source
+from gateway.documents.prepare import prepare as make_image
 from gateway.errors import FaxgateError, Refused
 from gateway.fax import Fax, Status
 from gateway.ids import new_id
@@ -30,7 +32,9 @@ PUT_OFF = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
-class _Image:
+class FaxImage:
+    """What `render` has stored."""
+
     pdf_key: str
     image_key: str
     pages: int
@@ -52,7 +56,7 @@ class Preparation:
     async def prepare(self, fax: Fax) -> None:
         """Prepare a claimed fax. Raises LostClaim when it was taken over or cancelled meanwhile."""
         try:
-            image = await self._of_sibling(fax) or await self._render(fax)
+            image = await self._of_sibling(fax) or await self.render(await self._sources(fax))
         except Refused as error:
             log.info("fax %s: document refused: %s", fax.id, error)
             await self._refuse(fax, error)
@@ -75,27 +79,33 @@ class Preparation:
                 )
             await self.wake.notify(DIAL)
 
-    async def _of_sibling(self, fax: Fax) -> _Image | None:
+    async def _of_sibling(self, fax: Fax) -> FaxImage | None:
         """The image of another fax of the same mail: rendered once, sent to many."""
         async with self.store.read() as connection:
             sibling = await faxes.rendered_sibling(connection, fax)
-        return None if sibling is None else _Image(sibling.pdf_key, sibling.image_key, sibling.pages)
+        return None if sibling is None else FaxImage(sibling.pdf_key, sibling.image_key, sibling.pages)
 
-    async def _render(self, fax: Fax) -> _Image:
-        sources = [
+    async def _sources(self, fax: Fax) -> list[Source]:
+        return [
             (await self.documents.open(document.key), document.content_type, document.name)
             for document in fax.documents
         ]
+
+    async def render(self, sources: Sequence[Source]) -> FaxImage:
+        """Make and store the normalised PDF and the fax image of documents: (path, sniffed type, name) of each.
+
+        Raises DocumentRefused, OurTrouble.
+        """
         folder = Path(tempfile.mkdtemp(prefix="prepare-", dir=self.spool))
         try:
             pdf, image = folder / "fax.pdf", folder / "fax.tiff"
-            pages = await self.sandbox.run(render, sources, pdf, image, self.max_pages)
+            pages = await self.sandbox.run(make_image, sources, pdf, image, self.max_pages)
             now = self.clock.now()
             pdf_key, image_key = (key_for(new_id(), kind, now) for kind in ("application/pdf", "image/tiff"))
             await self.documents.put([NewDocument(pdf_key, pdf), NewDocument(image_key, image)])
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        return _Image(pdf_key, image_key, pages)
+        return FaxImage(pdf_key, image_key, pages)
 
     async def _refuse(self, fax: Fax, error: Refused) -> None:
         now = self.clock.now()

@@ -1,4 +1,5 @@
-"""Takes a mail: its documents, its faxes and its smtplog entry become durable together, or not at all.
+"""Takes a mail or an order of the API: its documents, its faxes and its smtplog entry become durable together, or not
+at all.
 
 Mails that arrive at the same time are committed in one transaction, so that fifty sessions cost far fewer than fifty
 syncs of the disk. When the commit fails, every session of the group hears of temporary trouble and nothing is queued.
@@ -9,23 +10,24 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import Connection
 
 from gateway.clock import Clock
-from gateway.errors import FaxgateError, OurTrouble
-from gateway.fax import Direction, Document, Fax, LeftOut, Status
+from gateway.errors import Conflict, FaxgateError, OurTrouble
+from gateway.fax import Direction, Document, DocumentRequest, Fax, LeftOut, Status
 from gateway.ids import new_id
 from gateway.ports import Documents, NewDocument
 from gateway.routing import FaxRoute
 from gateway.smtplog import SmtplogEntry
 from gateway.storage import key_for
-from gateway.store import faxes, notices, smtplog
+from gateway.store import faxes, idempotency, notices, smtplog
 from gateway.store.engine import Store
-from gateway.store.wake import NOTICES, PREPARE, Wake
+from gateway.store.idempotency import Once
+from gateway.store.wake import DIAL, NOTICES, PREPARE, Wake
 
 log = logging.getLogger(__name__)
 
@@ -55,10 +57,34 @@ class Origin:
     """The verified address that receipts go to; empty where there is none."""
     subject: str = ""
     message_id: str = ""
+    resubmitted_from: str = ""
+    """The fax whose pages these are."""
 
     @classmethod
     def of_mail(cls, entry: SmtplogEntry) -> "Origin":
         return cls(id=entry.id, via="smtp", sender=entry.sender, subject=entry.subject, message_id=entry.message_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Particulars:
+    """What a submitter says of the fax itself; what is None is the faxbox's."""
+
+    from_name: str | None = None
+    from_number: str | None = None
+    """As written."""
+    to_name: str = ""
+    retries: int | None = None
+    notifications: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """The fax image that another fax has already; both refer to the same files from now on."""
+
+    fax_id: str
+    pdf_key: str
+    image_key: str
+    pages: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +95,14 @@ class Submission:
     entry: SmtplogEntry | None = None
     """The smtplog entry of a mail."""
     routes: tuple[FaxRoute, ...]
-    documents: tuple[MailedDocument, ...]
+    documents: tuple[MailedDocument, ...] = ()
+    request: DocumentRequest | None = None
+    """Where the document is to be fetched; there are no `documents` then."""
+    rendered: Rendered | None = None
+    """Set where the pages of an earlier fax are sent again; there are no `documents` then."""
+    particulars: Particulars = field(default_factory=Particulars)
+    once: Once | None = None
+    """Set where the client has named its request: made again, it makes no new fax."""
     left_out: tuple[LeftOut, ...] = ()
     repeat_of: str = ""
     """What makes the same mail the same again: its Message-ID (its Date where it has none) and a digest of its
@@ -84,11 +117,22 @@ class _Waiting:
     faxes: list[Fax] = field(default_factory=list)
     operator_mail: bytes | None = None
     fax_ids: list[str] = field(default_factory=list)
+    once: Once | None = None
+    first: Once | None = None
+    """The request of the same name that came first."""
+    shares: bool = False
+    """Whether the pages are those of another fax."""
+    refusal: FaxgateError | None = None
     done: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    @property
+    def adds(self) -> bool:
+        """Whether its faxes are to be stored."""
+        return self.first is None and self.refusal is None
 
 
 class Submissions:
-    """The way in for mails. `start` before the first, `stop` after the last."""
+    """The one way in for faxes. `start` before the first, `stop` after the last."""
 
     def __init__(self, store: Store, documents: Documents, wake: Wake, clock: Clock, operator: str) -> None:
         self._store = store
@@ -111,17 +155,24 @@ class Submissions:
     async def submit(self, submission: Submission) -> list[str]:
         """Store documents, faxes and smtplog entry durably; the ids of the new faxes, which the entry gets too.
 
-        A repeat of a mail of the last 24 hours makes no new fax; the entry says so and names the first one. Raises
-        OurTrouble, and then nothing of the submission is queued.
+        A repeat of a mail of the last 24 hours makes no new fax; the entry says so and names the first one. A request
+        whose name is known makes none either, and its first fax is answered. Raises OurTrouble; Conflict where the name
+        belongs to another request, or the pages to be sent again have been removed. Then nothing is queued.
         """
         documents = await self._keep(submission)
-        waiting = _Waiting(submission.entry, self._faxes(submission, documents), submission.operator_mail)
+        waiting = _Waiting(
+            submission.entry,
+            self._faxes(submission, documents),
+            submission.operator_mail,
+            once=submission.once,
+            shares=submission.rendered is not None,
+        )
         try:
             await self._commit(waiting)
         except FaxgateError:
             await self._documents.delete([document.key for document in documents])
             raise
-        if not waiting.fax_ids:
+        if not waiting.fax_ids or waiting.first is not None:
             await self._documents.delete([document.key for document in documents])  # all repeats: nobody needs them
         return waiting.fax_ids
 
@@ -142,14 +193,16 @@ class Submissions:
 
     def _faxes(self, submission: Submission, documents: tuple[Document, ...]) -> list[Fax]:
         now = self._clock.now()
-        origin = submission.origin
+        origin, told, rendered = submission.origin, submission.particulars, submission.rendered
+        ready = submission.request is not None or rendered is not None
         return [
             Fax(
                 id=new_id(),
                 account_id=route.account.id,
                 faxbox_id=route.faxbox.id,
                 direction=Direction.OUTBOUND,
-                status=Status.ATTACHING_FILES,
+                # What is fetched is fetched by the worker before the first call; what is rendered is ready.
+                status=Status.PENDING if ready else Status.ATTACHING_FILES,
                 created_at=now,
                 updated_at=now,
                 due_at=now,
@@ -159,12 +212,19 @@ class Submissions:
                 subject=origin.subject,
                 message_id=origin.message_id,
                 repeat_key=_repeat_key(route, origin.sender, submission.repeat_of),
-                from_name=route.faxbox.caller_name or route.faxbox.name,
-                from_number=route.faxbox.number,
+                resubmitted_from=rendered.fax_id if rendered else origin.resubmitted_from,
+                from_name=(route.faxbox.caller_name or route.faxbox.name) if told.from_name is None else told.from_name,
+                from_number=route.faxbox.number if told.from_number is None else told.from_number,
+                to_name=told.to_name,
                 to_number=route.number,
                 destination=route.destination,
-                retries=route.faxbox.retries,
+                retries=route.faxbox.retries if told.retries is None else told.retries,
+                notifications=told.notifications,
+                request=submission.request,
                 documents=documents,
+                pdf_key=rendered.pdf_key if rendered else "",
+                image_key=rendered.image_key if rendered else "",
+                pages=rendered.pages if rendered else 0,
                 left_out=submission.left_out,
             )
             for route in submission.routes
@@ -191,10 +251,16 @@ class Submissions:
                         waiting.done.set_exception(trouble)
                 continue
             for waiting in group:
-                if not waiting.done.done():
+                if waiting.done.done():
+                    continue
+                if waiting.refusal is not None:
+                    waiting.done.set_exception(waiting.refusal)
+                else:
                     waiting.done.set_result(None)
             if any(waiting.faxes for waiting in group):
                 await self._wake.notify(PREPARE)
+            if any(fax.status is Status.PENDING for waiting in group for fax in waiting.faxes):
+                await self._wake.notify(DIAL)
             if any(waiting.operator_mail is not None for waiting in group):
                 await self._wake.notify(NOTICES)
 
@@ -207,14 +273,36 @@ class Submissions:
         ]
 
         def store(connection: Connection) -> None:
+            _take_names(connection, group, now)
+            _check_rendered(connection, group)
             keys = {fax.repeat_key for waiting in group for fax in waiting.faxes if fax.repeat_key}
             known = faxes.repeats(connection, keys, now - REPEATED_WITHIN)
-            new = [fax for waiting in group for fax in _without_repeats(waiting, known)]
+            new = [fax for waiting in group if waiting.adds for fax in _without_repeats(waiting, known)]
             faxes.add(connection, new)
             smtplog.add(connection, [waiting.entry for waiting in group if waiting.entry is not None])
             notices.add(connection, mails)
 
         await self._store.commit(store)
+
+
+def _take_names(connection: Connection, group: Sequence[_Waiting], now: datetime) -> None:
+    """Let those go whose name is taken: by themselves, earlier, or by another request."""
+    named = sorted((one for one in group if one.once is not None), key=lambda one: one.once.key if one.once else "")
+    for waiting in named:
+        assert waiting.once is not None
+        taken = replace(waiting.once, fax_id=waiting.faxes[0].id)
+        waiting.first = idempotency.take(connection, taken, now)
+        if waiting.first is not None:
+            waiting.fax_ids = [waiting.first.fax_id]
+            waiting.refusal = idempotency.refusal(waiting.first, taken)
+
+
+def _check_rendered(connection: Connection, group: Sequence[_Waiting]) -> None:
+    """Refuse those whose pages were removed meanwhile."""
+    # In the same order everywhere: each takes a lock.
+    for waiting in sorted(group, key=lambda one: one.faxes[0].account_id if one.faxes else ""):
+        if waiting.shares and waiting.adds and not faxes.still_has(connection, waiting.faxes[0]):
+            waiting.refusal = Conflict("The document of this fax has been removed; it cannot be sent again.")
 
 
 def _without_repeats(waiting: _Waiting, known: dict[str, str]) -> list[Fax]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, case, insert, select
+from sqlalchemy import Connection, case, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.errors import NotFound
@@ -46,3 +46,15 @@ async def page(
     query = select(_smtplog.c.entry).where(_smtplog.c.account_id == account_id, *conditions(only, FIELDS))
     rows = (await connection.execute(within(query, window, _smtplog.c.received_at, _smtplog.c.id))).scalars()
     return [_entry.validate_python(row) for row in rows]
+
+
+async def blank(connection: AsyncConnection, entry_id: str) -> None:
+    """Take what tells of content out of an entry whose faxes have been removed: the subject, the attachments' names."""
+    found = (await connection.execute(select(_smtplog.c.entry).where(_smtplog.c.id == entry_id))).scalar()
+    if found is None:
+        return  # the faxes did not come by mail
+    entry = _entry.validate_python(found)
+    entry.subject = ""
+    for attachment in entry.attachments:
+        attachment.name = ""
+    await connection.execute(update(_smtplog).where(_smtplog.c.id == entry_id).values(entry=entry))

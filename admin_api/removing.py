@@ -1,0 +1,82 @@
+"""Removes faxes and their documents: `DELETE` in outbox and inbox."""
+
+from dataclasses import dataclass
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from admin_api.answers import FaxDetail
+from admin_api.auth import account_of, caller
+from admin_api.envelope import success
+from admin_api.ids import is_id
+from admin_api.operations import ACCOUNT, Operation
+from admin_api.representation import fax_detail
+from admin_api.revisions import check_if_match
+from gateway.errors import NotFound
+from gateway.fax import Direction, Fax
+from gateway.removal import Removal
+from gateway.store import accounts
+
+SEND = "send"
+FOLDERS = {"outbox": Direction.OUTBOUND, "inbox": Direction.INBOUND}
+
+
+def check_revision(request: Request, fax: Fax) -> None:
+    """Raises PreconditionFailed where If-Match is given and does not name the revision of the fax."""
+    check_if_match(request, str(fax.revision))
+
+
+@dataclass(frozen=True, slots=True)
+class Removing:
+    removal: Removal
+
+    def operations(self) -> list[Operation]:
+        made: list[Operation] = []
+        for folder, direction in FOLDERS.items():
+            item = f"{ACCOUNT}/faxes/{folder}/{{fax_id}}"
+            made += [
+                Operation(
+                    method="DELETE",
+                    path=item,
+                    answer=partial(self.remove, direction),
+                    summary="Remove a fax, its document and its notices",
+                    scope=SEND,
+                    gives=FaxDetail,
+                ),
+                Operation(
+                    method="DELETE",
+                    path=f"{item}/attachment",
+                    answer=partial(self.remove_document, direction),
+                    summary="Remove the document of a fax",
+                    scope=SEND,
+                    gives=FaxDetail,
+                ),
+            ]
+        return made
+
+    async def remove(self, direction: Direction, request: Request) -> Response:
+        """DELETE /accounts/{account_id}/faxes/{folder}/{fax_id}"""
+        fax = await self.removal.remove(*_named(direction, request))
+        return await self._shown(request, fax)
+
+    async def remove_document(self, direction: Direction, request: Request) -> Response:
+        """DELETE /accounts/{account_id}/faxes/{folder}/{fax_id}/attachment"""
+        fax = await self.removal.remove_document(*_named(direction, request))
+        return await self._shown(request, fax)
+
+    async def _shown(self, request: Request, fax: Fax) -> Response:
+        async with self.removal.store.read() as connection:
+            try:
+                timezone = (await accounts.faxbox(connection, fax.faxbox_id)).timezone if fax.faxbox_id else ""
+            except NotFound:
+                timezone = ""
+        return success(request, fax_detail(fax, timezone), revision=str(fax.revision))
+
+
+def _named(direction: Direction, request: Request) -> tuple[str, str, Direction, str, partial[None]]:
+    """What `Removal` takes. Raises NotFound."""
+    fax_id = request.path_params["fax_id"]
+    if not is_id(fax_id):
+        raise NotFound("There is no such fax.")
+    return account_of(request), fax_id, direction, caller(request).token_id, partial(check_revision, request)

@@ -1,0 +1,319 @@
+"""Makes faxes: new ones, sent again, sent on; and cancels them.
+
+A new fax is described by JSON (its document at a URL), by a multipart body (the JSON and the documents), or by the
+query, with the document as the body. JSON is read whatever its Content-Type says: a plain `curl -d` announces a form.
+"""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import Response
+
+from admin_api.answers import FaxDetail
+from admin_api.auth import account_of
+from admin_api.envelope import success
+from admin_api.ids import is_id
+from admin_api.multipart import Body, read_document, read_multipart
+from admin_api.operations import ACCOUNT, Operation, read_json, validated
+from admin_api.removing import check_revision
+from admin_api.representation import fax_detail
+from gateway.clock import Clock
+from gateway.errors import BadField, NoDocument, NotFound, Refused
+from gateway.fax import Direction, DocumentRequest, Fax
+from gateway.outbound.cancel import cancel
+from gateway.outbound.order import Changes, Order, Orders
+from gateway.store import accounts, faxes
+from gateway.store.engine import Store
+from gateway.store.idempotency import Once
+from gateway.store.wake import Wake
+
+SEND = "send"
+DEFAULT_RETRIES, MOST_RETRIES = 1, 20
+DOCUMENT_TYPES = ("application/pdf", "image/tiff", "image/png", "image/jpeg", "image/gif")
+"""What a bare body may be."""
+JSON_TYPES = ("", "application/json", "text/json", "application/x-www-form-urlencoded", "text/plain")
+"""How JSON may be announced; anything else is refused in words of its own when it is no JSON."""
+MOST_KEY = 255
+
+OneLine = Annotated[str, Field(max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Number = Annotated[OneLine, Field(max_length=64, examples=["+12025550190"])]
+Retries = Annotated[int, Field(ge=0, le=MOST_RETRIES, description="How many calls may follow the first.")]
+
+
+class UnsupportedMediaType(Refused):
+    http, code = 415, "unsupported_media_type"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
+
+class DocumentToFetch(_Part):
+    """Where the document is fetched, before the first call."""
+
+    url: Annotated[
+        str,
+        Field(max_length=2048, pattern=r"^[Hh][Tt][Tt][Pp][Ss]?://[^\x00-\x20\x7f]+$", description="http or https."),
+    ]
+    method: Annotated[Literal["get", "post"], BeforeValidator(lambda v: v.lower() if isinstance(v, str) else v)] = "get"
+    content: Annotated[str, Field(max_length=256, description="The body of a post.")] = ""
+    content_type: Annotated[OneLine, Field(description="The content type of a post.")] = ""
+    host: Annotated[OneLine, Field(description="A Host header other than the URL's.")] = ""
+    referer: Annotated[OneLine, Field(description="A Referer header.")] = ""
+
+
+class Recipient(_Part):
+    send_to: Annotated[
+        OneLine | Annotated[list[OneLine], Field(max_length=100)], Field(description="One recipient, or a list.")
+    ] = []
+
+
+class Notifications(_Part):
+    """Who is told how the fax ended."""
+
+    email: Annotated[Recipient | None, Field(description="Addresses.")] = None
+    sms: Annotated[Recipient | None, Field(description="Telephone numbers.")] = None
+
+
+class NewFax(_Part):
+    """A fax to be sent."""
+
+    to_number: Annotated[Number, Field(description="The recipient's number.")]
+    from_number: Annotated[Number, Field(description="The sender's number: one of the account's.")]
+    to_name: Annotated[OneLine, Field(description="The recipient's name.")] = ""
+    from_name: Annotated[OneLine | None, Field(description="The sender's name; the faxbox's if left out.")] = None
+    retries: Retries = DEFAULT_RETRIES
+    faxbox_id: Annotated[OneLine | None, Field(description="The faxbox that sends; else the one of from_number.")] = (
+        None
+    )
+    notifications: Notifications = Notifications()
+    document: Annotated[DocumentToFetch | None, Field(description="Left out where the document comes along.")] = None
+
+
+class ChangedFax(_Part):
+    """What is to be different; what is left out stays as it was."""
+
+    to_number: Number | None = None
+    from_number: Number | None = None
+    to_name: OneLine | None = None
+    from_name: OneLine | None = None
+    retries: Retries | None = None
+    faxbox_id: OneLine | None = None
+    notifications: Notifications | None = None
+
+
+class Resubmit(_Part):
+    """Sends a fax again, as a new one."""
+
+    action: Literal["resubmit"]
+    data: ChangedFax = ChangedFax()
+
+
+class Forward(_Part):
+    """Sends a received fax on, as a new one."""
+
+    action: Literal["forward"]
+    data: ChangedFax = ChangedFax()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    store: Store
+    wake: Wake
+    clock: Clock
+    orders: Orders
+
+    def operations(self) -> list[Operation]:
+        made = [
+            Operation(
+                method="PUT",
+                path=f"{ACCOUNT}/faxes{alias}",
+                answer=self.create,
+                summary="Send a fax",
+                scope=SEND,
+                body=NewFax,
+                gives=FaxDetail,
+                status=202,
+            )
+            for alias in ("", "/outgoing")
+        ]
+        made += [
+            Operation(
+                method="DELETE",
+                path=f"{ACCOUNT}/faxes/outgoing/{{fax_id}}",
+                answer=self.cancel,
+                summary="Cancel a fax; a live call is hung up",
+                scope=SEND,
+                gives=FaxDetail,
+            ),
+            Operation(
+                method="PUT",
+                path=f"{ACCOUNT}/faxes/outbox/{{fax_id}}",
+                answer=self.resubmit,
+                summary="Send a fax again, as a new one",
+                scope=SEND,
+                body=ChangedFax,
+                gives=FaxDetail,
+                status=202,
+            ),
+            Operation(
+                method="PUT",
+                path=f"{ACCOUNT}/faxes/inbox/{{fax_id}}",
+                answer=self.forward,
+                summary="Send a received fax on, as a new one",
+                scope=SEND,
+                body=ChangedFax,
+                gives=FaxDetail,
+                status=202,
+            ),
+        ]
+        return made
+
+    async def create(self, request: Request) -> Response:
+        """PUT /accounts/{account_id}/faxes"""
+        key = _key(request)
+        folder = Path(tempfile.mkdtemp(prefix="upload-", dir=self.orders.spool))
+        try:
+            data, body = await _read(request, folder)
+            new = validated(NewFax, data)
+            if new.document is None and not body.uploads:
+                raise NoDocument("There is nothing to fax: give document.url, or send the document along.")
+            order = Order(
+                account_id=account_of(request),
+                to_number=new.to_number,
+                from_number=new.from_number,
+                to_name=new.to_name,
+                from_name=new.from_name,
+                retries=new.retries,
+                faxbox_id=new.faxbox_id,
+                notifications=new.notifications.model_dump(exclude_unset=True, exclude_none=True),
+                # A document that came along is the one that is meant.
+                request=None if body.uploads or new.document is None else DocumentRequest(**new.document.model_dump()),
+                uploads=body.uploads,
+                once=None if key is None else _once(request, key, new, body.digest),
+            )
+            return await self._queued(request, await self.orders.place(order))
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    async def resubmit(self, request: Request) -> Response:
+        """PUT /accounts/{account_id}/faxes/outbox/{fax_id}"""
+        key, asked = _key(request), validated(Resubmit, await read_json(request))
+        fax = await self._find(request, Direction.OUTBOUND)
+        once = None if key is None else _once(request, key, asked, fax.id)
+        return await self._queued(
+            request, await self.orders.resubmit(fax.account_id, fax.id, _changes(asked.data), once)
+        )
+
+    async def forward(self, request: Request) -> Response:
+        """PUT /accounts/{account_id}/faxes/inbox/{fax_id}"""
+        key, asked = _key(request), validated(Forward, await read_json(request))
+        fax = await self._find(request, Direction.INBOUND)
+        once = None if key is None else _once(request, key, asked, fax.id)
+        return await self._queued(
+            request, await self.orders.forward(fax.account_id, fax.id, _changes(asked.data), once)
+        )
+
+    async def cancel(self, request: Request) -> Response:
+        """DELETE /accounts/{account_id}/faxes/outgoing/{fax_id}"""
+        fax = await self._find(request, Direction.OUTBOUND, ended=None)
+        await cancel(self.store, self.wake, self.clock, fax.account_id, fax.id, partial(check_revision, request))
+        async with self.store.read() as connection:
+            fax = await faxes.find(connection, fax.id, fax.account_id)
+        return await self._shown(request, fax, 200)
+
+    async def _find(self, request: Request, direction: Direction, ended: bool | None = True) -> Fax:
+        """The fax of the address. Raises NotFound."""
+        fax_id = request.path_params["fax_id"]
+        if not is_id(fax_id):
+            raise NotFound("There is no such fax.")
+        async with self.store.read() as connection:
+            fax = await faxes.find(connection, fax_id, account_of(request))
+        if fax.direction is not direction or (ended and fax.ended_at is None):
+            raise NotFound("There is no such fax here.")
+        return fax
+
+    async def _queued(self, request: Request, fax: Fax) -> Response:
+        return await self._shown(request, fax, 202)
+
+    async def _shown(self, request: Request, fax: Fax, status: int) -> Response:
+        async with self.store.read() as connection:
+            try:
+                timezone = (await accounts.faxbox(connection, fax.faxbox_id)).timezone if fax.faxbox_id else ""
+            except NotFound:
+                timezone = ""
+        return success(request, fax_detail(fax, timezone), revision=str(fax.revision), status=status)
+
+
+async def _read(request: Request, folder: Path) -> tuple[object, Body]:
+    """What describes the fax, and its documents. Raises BadField, TooLarge, UnsupportedMediaType."""
+    said = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if said.startswith("multipart/"):
+        body = await read_multipart(request, folder)
+        if body.described is None:
+            raise BadField("body", "No part describes the fax: one is application/json.")
+        return body.described.get("data", body.described), body
+    if said in DOCUMENT_TYPES:
+        return _of_query(request.query_params), await read_document(
+            request, folder, request.query_params.get("name", "")
+        )
+    try:
+        return (await read_json(request)).get("data", {}), Body()
+    except BadField as error:
+        if said in JSON_TYPES or said.endswith("+json"):
+            raise
+        taken = ", ".join(("application/json", "multipart/form-data", "multipart/mixed", *DOCUMENT_TYPES))
+        raise UnsupportedMediaType(f"{said[:100]} is not taken here; what is: {taken}.") from error
+
+
+def _of_query(query: QueryParams) -> dict[str, Any]:
+    """The fields as they stand in a query: `to_number=...&notifications.email.send_to=...`."""
+    found: dict[str, Any] = {}
+    for name in ("to_number", "from_number", "to_name", "from_name", "retries", "faxbox_id"):
+        if name in query:
+            found[name] = query[name]
+    for name in ("to_number", "from_number"):
+        if found.get(name, "").startswith(" "):  # a plus sign that was not escaped
+            found[name] = "+" + found[name].lstrip(" ")
+    for way in ("email", "sms"):
+        if send_to := query.getlist(f"notifications.{way}.send_to"):
+            found.setdefault("notifications", {})[way] = {"send_to": send_to}
+    return found
+
+
+def _key(request: Request) -> str | None:
+    """The Idempotency-Key. Raises BadField."""
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return None
+    key = key.strip()
+    if not key or len(key) > MOST_KEY or not key.isprintable():
+        raise BadField("Idempotency-Key", f"An Idempotency-Key has 1 to {MOST_KEY} printable characters.")
+    return key
+
+
+def _once(request: Request, key: str, asked: BaseModel, documents: str) -> Once:
+    whole = json.dumps([asked.model_dump(mode="json"), documents], sort_keys=True)
+    return Once(account_id=account_of(request), key=key, digest=hashlib.sha256(whole.encode()).hexdigest())
+
+
+def _changes(data: ChangedFax) -> Changes:
+    told = data.notifications
+    return Changes(
+        to_number=data.to_number,
+        to_name=data.to_name,
+        from_number=data.from_number,
+        from_name=data.from_name,
+        retries=data.retries,
+        faxbox_id=data.faxbox_id,
+        notifications=None if told is None else told.model_dump(exclude_unset=True, exclude_none=True),
+    )

@@ -1,0 +1,89 @@
+"""Gets the document of a fax that names a URL: fetched, rendered, stored; in `processing`, before the first call.
+
+No call has begun, so a crash costs nothing but fetching again. What may pass (no connection, an overloaded server) is
+tried again at once, as often as the fax has retries but a few times at most; after that the fax has failed, as the
+Faxes API says it: "could not retrieve file, http response NNN".
+"""
+
+import asyncio
+import logging
+import shutil
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from gateway.documents import refusals
+from gateway.documents.kinds import HEAD, TAKEN, TAKEN_WORDS, Kind, sniff
+from gateway.fax import Document, DocumentRequest, Fax
+from gateway.fetching import Fetcher, NotRetrieved
+from gateway.ids import new_id
+from gateway.outbound.prepare import Preparation
+from gateway.ports import NewDocument
+from gateway.storage import key_for
+from gateway.store import faxes
+
+log = logging.getLogger(__name__)
+
+PAUSES = (1.0, 2.0, 4.0)
+"""Seconds between the tries; there are no more of them than this."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetching:
+    """What fetching needs."""
+
+    fetcher: Fetcher
+    preparation: Preparation
+
+    async def fetch(self, fax: Fax) -> Fax:
+        """The claimed fax with its image. Raises NotRetrieved and DocumentRefused, which end it; OurTrouble, which puts
+        it off; LostClaim when it was taken over meanwhile."""
+        assert fax.request is not None
+        prepared = self.preparation
+        folder = Path(tempfile.mkdtemp(prefix="fetch-", dir=prepared.spool))
+        try:
+            file = folder / "document"
+            name = await self._retrieve(fax, fax.request, file)
+            kind = await asyncio.to_thread(_kind, file, name)
+            size = file.stat().st_size
+            image = await prepared.render([(file, kind, name)])
+            key = key_for(new_id(), kind, prepared.clock.now())
+            await prepared.documents.put([NewDocument(key, file)])
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        documents = (Document(key=key, name=name, content_type=kind, bytes=size),)
+        found = replace(
+            fax, documents=documents, pdf_key=image.pdf_key, image_key=image.image_key, pages=image.pages, error=""
+        )
+        async with prepared.store.begin() as connection:
+            await faxes.change(
+                connection,
+                fax,
+                prepared.clock.now(),
+                documents=found.documents,
+                pdf_key=found.pdf_key,
+                image_key=found.image_key,
+                pages=found.pages,
+                error="",
+            )
+        return found
+
+    async def _retrieve(self, fax: Fax, request: DocumentRequest, file: Path) -> str:
+        for pause in PAUSES[: fax.retries]:
+            try:
+                return await self.fetcher.fetch(request, file)
+            except NotRetrieved as error:
+                if not error.may_pass:
+                    raise
+                log.info("fax %s: %s; again in %g s. %s", fax.id, error, pause, error.detail)
+            await asyncio.sleep(pause)
+        return await self.fetcher.fetch(request, file)
+
+
+def _kind(file: Path, name: str) -> Kind:
+    """What the bytes are. Raises DocumentRefused for what cannot be faxed."""
+    with file.open("rb") as opened:
+        kind = sniff(opened.read(HEAD), name)
+    if kind not in TAKEN:
+        raise refusals.not_taken(name, kind, TAKEN_WORDS)
+    return kind
