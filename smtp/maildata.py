@@ -5,17 +5,21 @@ the end of the mail, the stuffed dots, bare line ends and overlong lines can all
 
 The piece at hand always begins with the CRLF of the line before (at first with the one behind DATA), so that the end
 marker and stuffed dots are never cut in two. A refusal does not stop the reading: the client is not listening before
-the end marker, and only that puts both sides in step again.
+the end marker, and only that puts both sides in step again. So it is where the disk is full or takes no file: the mail
+is refused for now.
 """
 
+import logging
 import shutil
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
 from smtp import replies
 from smtp.policy import Limits
+
+log = logging.getLogger(__name__)
 
 END = b"\r\n.\r\n"
 CR, LF = END[:2]
@@ -32,12 +36,14 @@ class MailData:
         self.size = 0
         """Octets, as RFC 1870 counts them. Of a mail that is too large: those that were looked at."""
         self.refusal = ""
-        """The reply that the mail gets because of its octets."""
+        """The reply that the mail gets because of its octets, or because they could not be stored."""
+        self.trouble = ""
+        """Why they could not be stored, for the operator."""
         self._limits = limits
         self._room = min(limits.memory, limits.size)
         self._directory = directory
         self._piece = bytearray(b"\r\n")
-        self._file: BinaryIO | None = None
+        self._file: FileIO | None = None
         self._content = b""
         self._drained = 0
         self._at_start = True
@@ -89,11 +95,15 @@ class MailData:
         else:
             self._write(piece)
 
-    def finish(self) -> bytes | Path:
-        """The mail, checked and unstuffed, in memory or in its file. Only without a `refusal`. Blocks if large."""
+    def finish(self) -> bytes | Path | None:
+        """The mail, checked and unstuffed, in memory or in its file; None if it has a `refusal`, or gets one because
+        its last octets cannot be stored. Blocks if large."""
+        if self._file and not self.refusal:
+            self._write(self._content)
+        if self.refusal:
+            return None
         if not self._file:
             return self._content
-        self._write(self._content)
         self._file.close()
         return self.path
 
@@ -103,17 +113,31 @@ class MailData:
 
     def discard(self) -> None:
         """Remove what is on disk. Blocks."""
-        if self._file:
-            self._file.close()
+        try:
+            if self._file:
+                self._file.close()
+            if self._directory.exists():
+                shutil.rmtree(self._directory)
+        except OSError as error:
+            # The mail has its reply all the same; `gateway.spool` removes what is left here.
+            log.warning("%s could not be removed: %s", self._directory, error)
+        finally:
             self._file = None
-        if self._directory.exists():
-            shutil.rmtree(self._directory)
 
     def _write(self, octets: bytes) -> None:
-        if not self._file:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._file = self.path.open("wb")
-        self._file.write(octets)
+        """Write all of it, or refuse the mail and remove what was written."""
+        try:
+            if not self._file:
+                self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._file = self.path.open("wb", buffering=0)  # in large pieces, and nothing is left for closing
+            rest = memoryview(octets)
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            log.error("the mail cannot be spooled: %s", error)
+            self.trouble = f"the mail could not be written to the spool: {error}"
+            self._refuse(replies.of_unwritable(error))
+            self.discard()
 
     def _refuse(self, reply: str) -> None:
         self.refusal = self.refusal or reply

@@ -23,6 +23,13 @@ class Limits:
     """From 354 to the end of the mail: a drip of octets does not hold a connection for ever."""
     errors: int = 20
     """Commands that cannot be obeyed before the connection is closed."""
+    refused: int = 100
+    """Recipients of a connection that are answered 5xx, before it is closed: each of them is stored."""
+    fruitless: int = 100
+    """Transactions of a connection that brought nothing, before it is closed. Of accepted mails there may be any
+    number."""
+    logged_refusals: int = 20
+    """Refused recipients that one smtplog entry names; the others it counts."""
     command_line: int = 512
     """Octets with CRLF (RFC 5321 4.5.3.1.4)."""
     text_line: int = 2048

@@ -4,6 +4,7 @@ The codes stand with the errors (`gateway.errors`), here they are written down: 
 CRLF, ASCII unless the client asked for SMTPUTF8 (RFC 6531 3.7.4).
 """
 
+import errno
 import re
 
 from gateway.errors import FaxgateError
@@ -23,6 +24,9 @@ TOO_MANY_CONNECTIONS = "421 4.3.2 Too many connections, try again later"
 TOO_MANY_FROM_PEER = "421 4.7.0 Too many connections from your address, try again later"
 IDLE = "421 4.4.2 Nothing heard for too long, closing the connection"
 TOO_MANY_ERRORS = "421 4.7.0 Too many errors, closing the connection"
+TOO_MANY_REFUSED = "421 4.7.0 Too many refused recipients, closing the connection"
+TOO_MANY_FRUITLESS = "421 4.7.0 Too many transactions without a mail, closing the connection"
+NO_ROOM = "452 4.3.1 No room to store the mail, try again later"
 LOCAL_TROUBLE = "451 4.3.0 Local trouble, try again later"
 TOO_MANY_RECIPIENTS = "452 4.5.3 Too many recipients, send the mail again to the others"
 OTHER_ACCOUNT = "452 4.5.3 This recipient needs a mail of its own, send it again"
@@ -58,6 +62,11 @@ def one_line(text: str, *, utf8: bool = False) -> str:
     text = re.sub(r"[\x00-\x20\x7f-\xa0\u2028\u2029]+", " ", text).strip()
     octets = text.encode("utf-8" if utf8 else "ascii", errors="replace")[:MAX_OCTETS]
     return octets.decode("utf-8" if utf8 else "ascii", errors="ignore")
+
+
+def of_unwritable(error: OSError) -> str:
+    """The reply to a mail that could not be written to disk."""
+    return NO_ROOM if error.errno in (errno.ENOSPC, errno.EDQUOT) else LOCAL_TROUBLE
 
 
 def is_final(reply: str) -> bool:

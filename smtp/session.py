@@ -31,6 +31,8 @@ class Session(Connection):
         self._helo = ""
         self._extended = False
         self._errors = 0
+        self._refused = 0
+        self._fruitless = 0
         self._transaction: Transaction | None = None
         self._receiving = False
 
@@ -91,6 +93,7 @@ class Session(Connection):
     async def _end_transaction(self, reply: str = "", note: str = "") -> None:
         if self._transaction:
             transaction, self._transaction = self._transaction, None
+            self._fruitless += 1
             await transaction.end(reply, note)
 
     # The commands
@@ -117,6 +120,9 @@ class Session(Connection):
             return await self._complain(replies.HELO_FIRST)
         if self._transaction:
             return await self._complain(replies.NESTED_MAIL)
+        if self._fruitless >= self._limits.fruitless:
+            self._linger = True
+            return await self._reply(replies.TOO_MANY_FRUITLESS)
         try:
             argument = read_argument("FROM:", arg)
         except BadSyntaxError as error:
@@ -163,6 +169,7 @@ class Session(Connection):
 
     async def _refuse_mail(self, sender: str, reply: str, detail: str = "") -> None:
         """A sender that is refused at MAIL is a transaction too, and in the smtplog."""
+        self._fruitless += 1
         await self._begin(sender).end(reply, detail)
 
     async def smtp_RCPT(self, arg: str) -> None:  # noqa: N802
@@ -173,6 +180,7 @@ class Session(Connection):
         except BadSyntaxError as error:
             reply = replies.one_line(f"501 5.1.3 {error}" if error.in_path else f"501 5.5.4 {error}")
             self._transaction.note_malformed(arg, reply)
+            self._refused += 1
             return await self._complain(reply)
         assert argument.address
         if argument.parameters:
@@ -183,6 +191,11 @@ class Session(Connection):
             self._transaction.note_malformed(arg, reply)
         else:
             reply = await self._transaction.rcpt(argument.address)
+        if reply.startswith("5"):
+            self._refused += 1
+        if self._refused > self._limits.refused:
+            self._linger = True
+            reply = replies.TOO_MANY_REFUSED
         await self._reply(reply)
         return None
 
@@ -195,8 +208,10 @@ class Session(Connection):
             reply = replies.NO_VALID_RECIPIENTS if self._transaction.entry.recipients else replies.RCPT_FIRST
             self._transaction.entry.reply = reply
             return await self._complain(reply)
-        await self._receive_mail(self._transaction)
+        transaction = self._transaction
+        await self._receive_mail(transaction)
         self._transaction = None
+        self._fruitless += not transaction.entry.accepted
         return None
 
     async def _receive_mail(self, transaction: Transaction) -> None:
@@ -208,12 +223,12 @@ class Session(Connection):
             transaction.entry.reply = replies.START_DATA
             await self._reply(replies.START_DATA)
             await self._read_mail(mail)
+            content = await asyncio.to_thread(mail.finish) if mail.spooled else mail.finish()
             transaction.entry.size = mail.size
-            if mail.refusal:
-                await transaction.end(mail.refusal)
+            if content is None:
+                await transaction.end(mail.refusal, mail.trouble)
                 reply = mail.refusal
             else:
-                content = await asyncio.to_thread(mail.finish) if mail.spooled else mail.finish()
                 reply = await transaction.deliver(content)
         finally:
             transaction.entry.size = mail.size

@@ -82,7 +82,11 @@ class Transaction:
         self.ended = False
         self._gateway = gateway
         self._policy = policy
+        self._asked = 0
         self._turned_away = 0
+        self._refused = 0
+        self._unnamed = 0
+        """Refused recipients that are only counted."""
         self._account: Account | None = None
         self._routes: dict[tuple[str, str], FaxRoute] = {}
         self._operators: list[OperatorRoute] = []
@@ -93,28 +97,38 @@ class Transaction:
 
     async def rcpt(self, address: Address) -> str:
         """Decide a recipient (RFC 5321 3.3). Returns the reply."""
-        if len(self.entry.recipients) >= self._policy.limits.recipients:
+        self._asked += 1
+        if self._asked > self._policy.limits.recipients:
             self._turned_away += 1
             self.entry.reply = replies.TOO_MANY_RECIPIENTS
             return self.entry.reply
         line = RecipientLog(address=address.written, number=address.local)
-        self.entry.recipients.append(line)
         try:
             line.reply = await self._decide(address, line)
         except FaxgateError as error:
             line.reply = self._refusal(error)
         except Exception as error:
             log.exception("smtp %s: recipient %s could not be decided", self.entry.id, address.written)
-            self.entry.errors.append(repr(error))
+            if repr(error) not in self.entry.errors:
+                self.entry.errors.append(repr(error))
             line.reply = replies.LOCAL_TROUBLE
-        self.entry.reply = line.reply
+        self._log_recipient(line)
         return line.reply
 
     def note_malformed(self, written: str, reply: str) -> None:
         """Log a RCPT whose argument could not be read."""
-        self.entry.reply = reply
-        if len(self.entry.recipients) < self._policy.limits.recipients:
-            self.entry.recipients.append(RecipientLog(address=written, reply=reply))
+        self._asked += 1
+        self._log_recipient(RecipientLog(address=written, reply=reply))
+
+    def _log_recipient(self, line: RecipientLog) -> None:
+        """Name the recipient in the entry, or only count it: refusals are free for the peer, but not for the store."""
+        self.entry.reply = line.reply
+        if not line.reply.startswith("250"):
+            if self._refused >= self._policy.limits.logged_refusals:
+                self._unnamed += 1
+                return
+            self._refused += 1
+        self.entry.recipients.append(line)
 
     async def _decide(self, address: Address, line: RecipientLog) -> str:
         """The transaction serves the account whose domain comes first, refused or not: the entry is that account's."""
@@ -266,9 +280,12 @@ class Transaction:
         if self._turned_away:
             self.entry.errors.append(f"{self._turned_away} more recipients got {replies.TOO_MANY_RECIPIENTS}")
             self._turned_away = 0
+        if self._unnamed:
+            self.entry.errors.append(f"{self._unnamed} more recipients were refused")
+            self._unnamed = 0
 
     def _refusal(self, error: FaxgateError) -> str:
-        if error.detail:
+        if error.detail and error.detail not in self.entry.errors:
             self.entry.errors.append(error.detail)
         if not isinstance(error, Refused):
             log.warning("smtp %s: %s %s", self.entry.id, error, error.detail)

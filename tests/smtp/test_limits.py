@@ -128,6 +128,79 @@ async def test_a_refused_recipient_is_no_error_of_the_client(tmp_path: Path) -> 
             assert (await client.ask("RCPT TO:<bob@fax.example.com>")).startswith("550")
 
 
+STRANGER = "RCPT TO:<bob@fax.example.com>"
+
+
+async def test_too_many_refused_recipients_of_one_connection(tmp_path: Path) -> None:
+    async with running(tmp_path, Limits(refused=30, logged_refusals=5)) as door:
+        client = await door.greeted()
+        heard = []
+        for _ in range(4):
+            await client.envelope()
+            heard += [(await client.ask(STRANGER))[:3] for _ in range(10)]
+            if heard[-1] != "550":
+                break
+            assert (await client.ask("RSET")).startswith("250")
+        else:
+            pytest.fail("refusals without end")
+    assert heard == ["550"] * 30 + ["421"] + [""] * 9
+
+
+async def test_an_entry_names_some_refused_recipients_and_counts_the_rest(door: Door, client: Client) -> None:
+    await client.envelope()
+    for _ in range(50):
+        assert (await client.ask(STRANGER)).startswith("550")
+    assert (await client.ask("RCPT TO:<+15557654321@fax.example.com>")).startswith("250")
+    assert (await client.ask("RSET")).startswith("250")
+    (entry,) = door.submissions.recorded
+    assert [line.reply[:3] for line in entry.recipients] == ["250", *["550"] * 20, "250"]
+    assert "30 more recipients were refused" in entry.errors
+
+
+async def test_malformed_recipients_are_refused_ones(tmp_path: Path) -> None:
+    async with running(tmp_path, Limits(refused=3, logged_refusals=2)) as door:
+        client = await door.greeted()
+        await client.envelope()
+        for _ in range(3):
+            assert (await client.ask("RCPT TO:<(5)1@fax.example.com>")).startswith("501")
+        assert await client.ask(STRANGER) == replies.TOO_MANY_REFUSED
+        assert await client.hear() == ""
+        await door.until_all_left()
+        (entry,) = door.submissions.recorded
+        assert entry.reply == replies.TOO_MANY_REFUSED
+        assert len(entry.recipients) == 3
+
+
+FRUITLESS = {
+    "given up": ["MAIL FROM:<alice@example.com>", "RSET"],
+    "sender refused": ["MAIL FROM:<a@exam_ple.com>"],
+    "begun anew": ["MAIL FROM:<alice@example.com>", "EHLO again"],
+}
+
+
+@pytest.mark.parametrize("said", FRUITLESS.values(), ids=FRUITLESS.keys())
+async def test_too_many_transactions_that_bring_nothing(tmp_path: Path, said: list[str]) -> None:
+    async with running(tmp_path, Limits(fruitless=10)) as door:
+        client = await door.greeted()
+        for _ in range(10):
+            for line in said:
+                assert not (await client.ask(line)).startswith("421")
+        assert await client.ask(said[0]) == replies.TOO_MANY_FRUITLESS
+        assert await client.hear() == ""
+        await door.until_all_left()
+        assert len(door.submissions.recorded) == 10
+
+
+async def test_refused_mails_bring_nothing_and_accepted_ones_may_be_many(tmp_path: Path) -> None:
+    async with running(tmp_path, Limits(fruitless=3)) as door:
+        client = await door.greeted()
+        for _ in range(10):
+            assert (await client.send(octets(with_pdf()))).startswith("250")
+        for _ in range(3):
+            assert (await client.send(octets(written()))).startswith("554")
+        assert await client.ask("MAIL FROM:<alice@example.com>") == replies.TOO_MANY_FRUITLESS
+
+
 async def test_a_mail_that_turns_out_too_large_leaves_the_session_usable(tmp_path: Path) -> None:
     async with running(tmp_path / "spool", Limits(size=20_000)) as door:
         client = await door.greeted()
@@ -178,6 +251,20 @@ async def test_mails_within_the_memory_stay_out_of_it(door: Door) -> None:
     assert (await client.send(octets(with_pdf(filler=b"y" * 500_000)))).startswith("250")
     assert isinstance(door.submissions.submitted[0].documents[0].content, bytes)
     assert not door.spool.exists()
+
+
+async def test_a_spool_that_cannot_be_written_refuses_the_mail_for_now(tmp_path: Path) -> None:
+    (tmp_path / "spool").write_text("in the place of the directory")
+    async with running(tmp_path / "spool", Limits(memory=10_000)) as door:
+        client = await door.greeted()
+        mail = octets(with_pdf(filler=b"y" * 1_000_000))
+        assert await client.send(mail) == replies.LOCAL_TROUBLE
+        (entry,) = door.submissions.recorded
+        assert (entry.reply, entry.accepted) == (replies.LOCAL_TROUBLE, False)
+        assert len(entry.errors) == 1
+        assert entry.errors[0].startswith("the mail could not be written to the spool: ")
+        (tmp_path / "spool").unlink()
+        assert (await client.send(mail)).startswith("250")
 
 
 async def test_a_mail_lost_half_way_leaves_nothing_in_the_spool_directory(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The octets of DATA, in any pieces."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,7 @@ def feed(mail: MailData, octets: bytes, pieces: list[int]) -> bytes | None:
 
 def content(mail: MailData) -> bytes:
     finished = mail.finish()
+    assert finished is not None
     return finished.read_bytes() if isinstance(finished, Path) else finished
 
 
@@ -84,6 +86,36 @@ def test_a_large_mail_is_not_kept_in_memory_and_an_endless_one_is_noticed(tmp_pa
         assert len(mail._piece) <= 300
     assert mail.refusal == replies.TOO_LARGE
     assert mail.endless
+    assert not (tmp_path / "1").exists()
+
+
+def full_disk(directory: Path) -> Path:
+    """A spool directory in which the mail goes to a device without room."""
+    directory.mkdir()
+    (directory / "mail").symlink_to("/dev/full")
+    return directory
+
+
+def test_a_full_disk_refuses_the_mail_for_now_and_it_is_read_to_its_end(tmp_path: Path) -> None:
+    mail = MailData(SMALL, full_disk(tmp_path / "1"))
+    assert feed(mail, b"y" * 50 + b"\r\n" * 1 + (b"x" * 50 + b"\r\n") * 20 + b".\r\nNOOP", [70]) == b"NOOP"
+    assert mail.refusal == replies.NO_ROOM
+    assert "No space left on device" in mail.trouble
+    assert mail.finish() is None
+    assert not mail.spooled
+    assert not (tmp_path / "1").exists()
+
+
+def test_a_disk_that_is_full_at_the_last_octets_refuses_the_mail_too(tmp_path: Path) -> None:
+    mail = MailData(SMALL, tmp_path / "1")
+    assert feed(mail, (b"x" * 50 + b"\r\n") * 5, [70]) is None
+    assert mail.spooled
+    with Path("/dev/full").open("wb", buffering=0) as full:
+        os.dup2(full.fileno(), mail._file.fileno())  # type: ignore[union-attr]
+    assert feed(mail, b"y\r\n.\r\nNOOP", [70]) == b"NOOP"
+    assert not mail.refusal
+    assert mail.finish() is None
+    assert mail.refusal == replies.NO_ROOM
     assert not (tmp_path / "1").exists()
 
 
