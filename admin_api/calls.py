@@ -39,7 +39,7 @@ CallQuery: Any = create_model(
     "CallQuery",
     __base__=paging.ListQuery,
     **paging.filters(["direction"], Literal["outbound", "inbound"]),
-    **paging.filters(["counted"], Literal["true", "false"]),
+    **paging.filters(["counted"], paging.YesNo),
     **paging.filters([name for name in attempts.FIELDS if name not in ("direction", "counted")]),
 )
 

@@ -181,7 +181,7 @@ def _operation(operation: Operation, path: str, schemas: _Schemas, definitions: 
                 "name": "If-None-Match",
                 "in": "header",
                 "description": "A revision that is known already.",
-                "schema": {"type": "string", "pattern": r"^\"[0-9a-f]{1,64}\"$"},
+                "schema": {"type": "string"},
             }
         )
     if operation.body is not None:

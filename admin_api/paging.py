@@ -28,7 +28,8 @@ HARMLESS = frozenset({"_", "auth_token", "pretty"})
 """A cache buster, the token (which is taken from the header alone), and a wish for line breaks."""
 
 _FIRST = datetime(1, 1, 1, tzinfo=UTC)
-_LAST_GREGORIAN = gregorian(datetime(9999, 12, 30, tzinfo=UTC))
+_LAST = datetime(9999, 12, 31, tzinfo=UTC)
+_LAST_GREGORIAN = gregorian(_LAST)
 _KEY = r"[0-9]{1,17}-[0-9a-f]{32}"
 _ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+ -]\d\d:\d\d)?)?", re.ASCII)
 
@@ -57,9 +58,9 @@ def _moment(value: Any) -> Any:
     text = value[:10] + re.sub(r" (\d\d:\d\d)$", r"+\1", value[10:]).upper().replace(":60", ":59")
     given = datetime.fromisoformat(text)
     try:
-        return given.replace(tzinfo=given.tzinfo or UTC).astimezone(UTC)
+        return min(given.replace(tzinfo=given.tzinfo or UTC).astimezone(UTC), _LAST)
     except OverflowError:
-        return _FIRST if given.year == 1 else datetime(9999, 12, 31, tzinfo=UTC)
+        return _FIRST if given.year == 1 else _LAST
 
 
 def _unwrapped(value: Any) -> Any:

@@ -91,7 +91,7 @@ class Smtplog:
         async with self.store.read() as connection:
             found = await smtplog.page(connection, account_id, query.window(), query.only())
         page = paging.page(query, found, _place)
-        # Entries never change: which they are says all.
+        # What a list shows of an entry never changes: which they are says all.
         revision = revision_of([*((entry.id, 1) for entry in page.items), (page.next_start_key or "", 0)])
         shown = [smtplog_summary(entry) for entry in page.items]
         return not_modified(request, revision) or success(request, shown, revision=revision, paging=page.envelope)
@@ -102,7 +102,9 @@ class Smtplog:
             raise NotFound("There is no such smtplog entry.")
         async with self.store.read() as connection:
             entry = await smtplog.find(connection, entry_id, account_id)
-        return not_modified(request, "1") or success(request, smtplog_detail(entry), revision="1")
+        detail = smtplog_detail(entry)
+        revision = revision_of([(repr(detail), 0)])
+        return not_modified(request, revision) or success(request, detail, revision=revision)
 
 
 def _place(entry: SmtplogEntry) -> Place:

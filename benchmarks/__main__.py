@@ -11,7 +11,7 @@ import sys
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
-from benchmarks import accept, latency, pages, table
+from benchmarks import accept, latency, listing, pages, requests, table
 from benchmarks.table import Row
 
 
@@ -21,7 +21,13 @@ class Benchmark(Protocol):
         ...
 
 
-BENCHMARKS: dict[str, Benchmark] = {"accept": accept.run, "latency": latency.run, "pages": pages.run}
+BENCHMARKS: dict[str, Benchmark] = {
+    "accept": accept.run,
+    "latency": latency.run,
+    "pages": pages.run,
+    "listing": listing.run,
+    "requests": requests.run,
+}
 
 
 def main() -> int:
