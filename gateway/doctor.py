@@ -1,16 +1,19 @@
 """`faxgate doctor`: what the gateway needs, whether it is there, and how to get it."""
 
 import ctypes
+import errno
 import os
 import platform
+import re
+import socket
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.app import build_lines
+from gateway.app import build_documents, build_lines, build_mailer
 from gateway.errors import FaxgateError
-from gateway.settings import Settings, host_and_port
+from gateway.settings import BadSettingsError, Settings, host_and_port
 from gateway.store.engine import Store
 
 
@@ -57,14 +60,14 @@ def missing_packages() -> list[str]:
 
 
 async def examine(settings: Settings) -> list[Finding]:
-    """Look at everything."""
+    """Look at everything, with the very parts that `serve` starts."""
     return [
         Finding("python", sys.version_info >= (3, 11), f"{platform.python_version()}; 3.11 or newer is needed"),
         *_libraries(),
         _data_dir(settings),
         await _database(settings),
-        *_lines(settings),
-        _mail(settings),
+        *_addresses(settings),
+        *_parts(settings),
         *_trust(settings),
     ]
 
@@ -118,25 +121,44 @@ async def _database(settings: Settings) -> Finding:
     return Finding("database", ok=True, text="SQLite, for one host" if store.sqlite else "PostgreSQL")
 
 
-def _lines(settings: Settings) -> Iterator[Finding]:
-    try:
-        lines = build_lines(settings)
-    except ValueError as error:
-        yield Finding("lines", ok=False, text=f"FAXGATE_LINES: {error}")
-        return
-    for line in lines:
-        status = line.status()
-        yield Finding(
-            f"line {line.name}", status.available, status.problem or f"{status.free} calls at a time can be made"
-        )
+def _addresses(settings: Settings) -> Iterator[Finding]:
+    for variable, address in (
+        ("FAXGATE_SMTP_LISTEN", settings.smtp_listen),
+        ("FAXGATE_API_LISTEN", settings.api_listen),
+    ):
+        host, port = host_and_port(address)
+        try:
+            with socket.create_server((host, port)):
+                yield Finding(variable, ok=True, text=f"{address} is free")
+        except OSError as error:
+            # A gateway that runs has it, which is as it should be.
+            taken = error.errno == errno.EADDRINUSE
+            why = "in use, by a running gateway or by something else" if taken else str(error.strerror)
+            yield Finding(variable, ok=taken, text=f"{address}: {why}")
 
 
-def _mail(settings: Settings) -> Finding:
-    if settings.mail.startswith("maildir:"):
-        return Finding(
-            "mail", ok=True, text=f"{settings.mail}: nobody is mailed; set FAXGATE_MAIL_URL=smtp://... for a relay"
-        )
-    return Finding("mail", ok=True, text="a relay is set; it is asked when the first mail leaves")
+def _parts(settings: Settings) -> Iterator[Finding]:
+    for variable, build in (
+        ("FAXGATE_DOCUMENTS_URL", build_documents),
+        ("FAXGATE_MAIL_URL", build_mailer),
+        ("FAXGATE_LINES", build_lines),
+    ):
+        try:
+            part = build(settings)
+        except (BadSettingsError, OSError) as error:
+            yield Finding(variable, ok=False, text=str(error))
+            continue
+        if isinstance(part, list):
+            for line in part:
+                status = line.status()
+                text = status.problem or f"{status.free} calls at a time can be made"
+                yield Finding(f"line {line.name}", status.available, text)
+        else:
+            yield Finding(variable, ok=True, text=_without_password(getattr(settings, variable.split("_")[1].lower())))
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"//[^/@]*@", "//...@", url)
 
 
 def _trust(settings: Settings) -> Iterator[Finding]:

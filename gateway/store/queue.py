@@ -141,6 +141,19 @@ async def next_due(connection: AsyncConnection, status: Status, now: datetime) -
     return found
 
 
+async def documents_waited_for(connection: AsyncConnection, most: int = 8) -> list[str]:
+    """Keys of documents that queued faxes need, of some of the newest."""
+    query = (
+        select(_fax)
+        .where(_fax.c.status.in_([Status.ATTACHING_FILES, Status.PENDING]))
+        .order_by(_fax.c.id.desc())
+        .limit(most)
+    )
+    queued = [from_row(row) for row in (await connection.execute(query)).mappings()]
+    keys = [fax.image_key or (fax.documents[0].key if fax.documents else "") for fax in queued]
+    return [key for key in keys if key]
+
+
 async def cancel_requests(connection: AsyncConnection, tokens: Collection[str]) -> list[str]:
     """Which of the faxes under these claims are to be hung up."""
     if not tokens:

@@ -45,6 +45,7 @@ class ScriptedLine(LoopbackLine):
     settled: CallRecord | None = None
     """What the line says of a call in doubt."""
     asked = 0
+    calls = 0
 
     async def settle(self, call_id: str) -> CallRecord:
         self.asked += 1
@@ -56,6 +57,7 @@ class ScriptedLine(LoopbackLine):
             if live.stage == "page" and live.page == self.hang_up_after:
                 self._hanging_up = asyncio.create_task(self.hang_up(order.call_id))
 
+        self.calls += 1
         number = self.script.pop(0) if self.script else order.number
         return await super().call(replace(order, number=number), watched)
 

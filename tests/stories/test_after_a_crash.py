@@ -1,5 +1,6 @@
 """What becomes of a fax whose gateway died during its call: the line is asked, and no doubt becomes a second fax."""
 
+from dataclasses import replace
 from datetime import timedelta
 from email.message import EmailMessage
 
@@ -8,8 +9,9 @@ import pytest
 from gateway.fax import Attempt, CallResult, Direction, Fax, Status
 from gateway.ids import new_id
 from gateway.ports import CallRecord, CallState
-from gateway.store import attempts, faxes
-from tests.stories.conftest import FAX_MACHINE, House
+from gateway.store import attempts, faxes, queue
+from gateway.store.faxes import LostClaim
+from tests.stories.conftest import BUSY, FAX_MACHINE, House
 
 RESULT = CallResult(
     success=True, answered=True, pages=2, total_pages=2, result_code=0, result_text="OK", cause=16, rate=9600, ecm=True
@@ -122,3 +124,24 @@ async def test_a_fax_cancelled_while_in_doubt_is_not_dialled_again(
     ended_fax = await house.until(ended, "the end of the fax")
     assert ended_fax.status is (Status.CANCELLED if state is CallState.UNANSWERED else Status.FAILED)
     assert len(await house.calls(ended_fax)) == 2
+
+
+async def test_a_gateway_that_slept_too_long_does_not_dial(house: House, letter: EmailMessage) -> None:
+    """Between writing the attempt down and dialling it was suspended, and its lease is over."""
+    house.line.script = [BUSY]
+    await house.send(letter, FAX_MACHINE)
+
+    async def busy() -> bool | None:
+        return True if [fax.tries for fax in await house.faxes()] == [1] else None
+
+    await house.until(busy, "the first call")
+    tomorrow = house.clock.now() + timedelta(days=1)
+    async with house.app.store.begin() as connection:
+        fax = await queue.claim_call(connection, tomorrow, tomorrow)
+    assert fax is not None
+    dispatcher = house.app._dispatcher
+    assert dispatcher is not None
+    sleepy = replace(dispatcher._calling, lease=timedelta(0))
+    with pytest.raises(LostClaim, match="ran out before its call began"):
+        await sleepy.attempt(fax, house.line)
+    assert house.line.calls == 1
