@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from admin_api.envelope import InvalidCredentials
 from admin_api.ids import is_id
+from admin_api.throttle import Throttle, TooManyTries, peer_of, slowed_down
 from gateway.accounts import Account
 from gateway.clock import Clock
 from gateway.errors import NotFound, NotPermitted
@@ -49,25 +50,34 @@ def account_of(request: Request) -> str:
 
 
 class Authenticated:
-    """ASGI middleware: lets nobody in without a valid token (401)."""
+    """ASGI middleware: lets nobody in without a valid token (401), and who tries many waits (429)."""
 
-    def __init__(self, app: ASGIApp, store: Store, clock: Clock) -> None:
+    def __init__(self, app: ASGIApp, store: Store, clock: Clock, throttle: Throttle) -> None:
         self.app = app
         self._store = store
         self._clock = clock
+        self._throttle = throttle
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            scope["state"]["caller"] = await self._caller(token_of(Headers(scope=scope)))
+            request = Request(scope)
+            try:
+                scope["state"]["caller"] = await self._caller(peer_of(request), token_of(request.headers))
+            except TooManyTries as error:
+                await slowed_down(request, error)(scope, receive, send)
+                return
         await self.app(scope, receive, send)
 
-    async def _caller(self, token: str) -> Caller:
+    async def _caller(self, peer: str, token: str) -> Caller:
         if not token:
             raise InvalidCredentials("A token is needed: send it as X-Auth-Token.")
+        self._throttle.check(peer, token)
         async with self._store.read() as connection:
             known = await accounts.token(connection, token, self._clock.now())
         if known is None:
+            self._throttle.failed(peer, token)
             raise InvalidCredentials("The token is not known here, or has expired.")
+        self._throttle.succeeded(peer, token)
         return Caller(token=token, token_id=known.id, account_id=known.account_id, scopes=known.scopes)
 
 

@@ -12,14 +12,17 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
-from admin_api.auth import caller
+from admin_api.auth import Caller, caller
 from admin_api.envelope import BadFields
 from gateway.errors import BadField, NotPermitted, TooLarge
 
 ACCOUNT = "/accounts/{account_id}"
 """Before the address of everything that belongs to an account."""
+
+PUBLIC = "public"
+"""The scope of what needs no token."""
 
 MOST_JSON = 1 << 20
 """Bytes of a JSON body."""
@@ -36,7 +39,8 @@ class Operation:
     answer: Answer
     summary: str
     scope: str = "read"
-    """What a token must be allowed: `read`, `send` or `admin`; `superuser` is the superuser's alone, who may all."""
+    """What a token must be allowed: `read`, `send` or `admin`; `superuser` is the superuser's alone, who may all.
+    `PUBLIC` needs no token."""
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
     """The model of `data` in the body."""
@@ -47,7 +51,7 @@ class Operation:
     """What it answers."""
 
 
-def routes(operations: Iterable[Operation]) -> list[BaseRoute]:
+def routes(operations: Iterable[Operation]) -> list[Route]:
     """One route for each address, however many methods it has."""
     by_path: dict[str, dict[str, Operation]] = {}
     for operation in operations:
@@ -55,15 +59,19 @@ def routes(operations: Iterable[Operation]) -> list[BaseRoute]:
     return [_route(path, methods) for path, methods in by_path.items()]
 
 
-def _route(path: str, methods: dict[str, Operation]) -> BaseRoute:
+def _route(path: str, methods: dict[str, Operation]) -> Route:
     async def endpoint(request: Request) -> Response:
         operation = methods["GET" if request.method == "HEAD" else request.method]
-        calling = caller(request)
-        if not calling.superuser and operation.scope not in calling.scopes:
-            raise NotPermitted(f"This token has not the scope {operation.scope}.")
+        if operation.scope != PUBLIC:
+            _check_scope(caller(request), operation.scope)
         return await operation.answer(request)
 
     return Route(path, endpoint, methods=list(methods))
+
+
+def _check_scope(calling: Caller, scope: str) -> None:
+    if not calling.superuser and scope not in calling.scopes:
+        raise NotPermitted(f"This token has not the scope {scope}.")
 
 
 async def read_json(request: Request, most: int = MOST_JSON) -> dict[str, Any]:

@@ -1,0 +1,311 @@
+"""The faxboxes of an account, with the fields of Kazoo's.
+
+How mail reaches a faxbox. Mail to NUMBER@ a domain of the account is sent by whichever of its faxboxes permits the
+sender. Beside that a faxbox can have two names of its own, and mail to NUMBER@ one of them is sent by it alone:
+
+    smtp_email_address           made by us, read-only: a random name below a domain of the account; it is made anew
+                                 when the account loses that domain, and empty while it has none
+    custom_smtp_email_address    chosen: a domain, or an address at one. Only what follows the `@` decides, as in Kazoo;
+                                 the superuser takes any domain, an account's admin one below the account's own
+
+As in Kazoo these are called addresses and are domains, which their DNS must lead here. Each belongs to one faxbox or
+account of the installation: to take another's is a conflict (409).
+"""
+
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import Response
+from typing_extensions import TypedDict
+
+from admin_api import paging
+from admin_api.auth import account_of, caller
+from admin_api.changes import decided, given, of_fields, partial_of
+from admin_api.envelope import revision_of, success
+from admin_api.ids import is_id
+from admin_api.operations import ACCOUNT, Operation
+from admin_api.representation import gregorian
+from admin_api.revisions import check_if_match, not_modified
+from gateway.accounts import Faxbox
+from gateway.administration import Administration
+from gateway.checks import MOST, MOST_RETRIES
+from gateway.errors import NotFound
+from gateway.store import accounts
+from gateway.store.engine import Store
+from gateway.store.listing import Place
+
+PATH = f"{ACCOUNT}/faxboxes"
+FIXED = ("id", "created", "numbers", "smtp_email_address")
+
+
+def _list(value: Any) -> Any:
+    """Kazoo takes one recipient without a list."""
+    return [value] if isinstance(value, str) and value else [] if value == "" else value
+
+
+_STRICT = ConfigDict(extra="forbid", strict=True)
+Recipients = Annotated[
+    list[Annotated[str, Field(max_length=320)]],
+    BeforeValidator(_list, json_schema_input_type=str | list[str]),
+    Field(max_length=MOST, description="A list, or one alone."),
+]
+Line = Annotated[str, Field(max_length=128)]
+
+
+class SendTo(BaseModel):
+    """Who is told."""
+
+    model_config = _STRICT
+
+    send_to: Recipients = []
+
+
+class Callback(BaseModel):
+    """A URL that is told."""
+
+    model_config = _STRICT
+
+    url: str = Field(default="", max_length=2048, description="http:// or https://; without it nobody is called back.")
+    method: Literal["post", "put"] = "post"
+    type: Literal["json", "www-url-form-encoded"] = Field(default="json", description="How the body is written.")
+
+
+class Told(BaseModel):
+    """The ways of being told."""
+
+    model_config = _STRICT
+
+    email: SendTo = SendTo()
+    sms: SendTo = SendTo()
+    callback: Callback = Callback()
+
+
+class Notifications(BaseModel):
+    """Who is told of a fax."""
+
+    model_config = _STRICT
+
+    inbound: Told = Field(default=Told(), description="Of received faxes; those told by email get the fax itself.")
+    outbound: Told = Field(default=Told(), description="Of sent faxes, beside the sender, who always is.")
+
+
+class Media(BaseModel):
+    model_config = _STRICT
+
+    fax_option: bool | None = Field(default=None, description="Whether calls use T.38; without it the line decides.")
+
+
+class FaxboxFields(BaseModel):
+    """What of a faxbox can be set. Null or an empty value clears a field."""
+
+    model_config = _STRICT
+
+    name: str = Field(min_length=1, max_length=128, description="For people.")
+    caller_id: str = Field(default="", max_length=64, description="The calling number; its first number if not given.")
+    caller_name: Line = Field(default="", description="The name of the caller.")
+    fax_header: Line = Field(default="", description="The text at the top of each page.")
+    fax_identity: str = Field(
+        default="", max_length=20, description="Its name for machines (T.30); its number if not given."
+    )
+    fax_timezone: str = Field(default="", max_length=64, description="IANA name; the account's if not given.")
+    retries: int = Field(default=3, ge=0, le=MOST_RETRIES, description="Calls after a first one that failed.")
+    smtp_permission_list: list[Annotated[str, Field(min_length=1, max_length=512)]] = Field(
+        default=[],
+        max_length=MOST,
+        description="Who may send by mail: addresses, @domains or RE2 expressions for a whole address. Nobody if none.",
+    )
+    custom_smtp_email_address: str = Field(
+        default="",
+        max_length=320,
+        description="A domain of its own, or an address at it: mail to NUMBER@ it is sent by this box.",
+    )
+    notifications: Notifications = Notifications()
+    media: Media = Media()
+    body_as_page: bool = Field(default=False, description="Fax the text of a mail that has no document.")
+
+
+class FaxboxDetail(TypedDict):
+    """A faxbox."""
+
+    id: str
+    created: Annotated[int, Field(description="Gregorian seconds.")]
+    name: str
+    numbers: Annotated[list[str], Field(description="What it answers, E.164. They are bound at /numbers.")]
+    caller_id: str
+    caller_name: str
+    fax_header: str
+    fax_identity: str
+    fax_timezone: str
+    retries: int
+    smtp_permission_list: list[str]
+    smtp_email_address: Annotated[str, Field(description="Made by us: mail to NUMBER@ it is sent by this faxbox.")]
+    custom_smtp_email_address: str
+    notifications: dict[str, Any]
+    media: dict[str, bool]
+    body_as_page: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Faxboxes:
+    store: Store
+    administration: Administration
+
+    def operations(self) -> list[Operation]:
+        item = f"{PATH}/{{faxbox_id}}"
+        return [
+            Operation(
+                method="GET",
+                path=PATH,
+                answer=self.get_list,
+                summary="The faxboxes",
+                query=paging.ListQuery,
+                gives=list[FaxboxDetail],
+            ),
+            Operation(
+                method="PUT",
+                path=PATH,
+                answer=self.put,
+                summary="Make a faxbox",
+                scope="admin",
+                body=FaxboxFields,
+                gives=FaxboxDetail,
+                status=201,
+            ),
+            Operation(method="GET", path=item, answer=self.get, summary="A faxbox", gives=FaxboxDetail),
+            Operation(
+                method="POST",
+                path=item,
+                answer=self.change,
+                summary="Replace a faxbox: what is not given is cleared",
+                scope="admin",
+                body=FaxboxFields,
+                gives=FaxboxDetail,
+            ),
+            Operation(
+                method="PATCH",
+                path=item,
+                answer=self.change,
+                summary="Change the fields of a faxbox that are given (RFC 7396)",
+                scope="admin",
+                body=partial_of(FaxboxFields),
+                gives=FaxboxDetail,
+            ),
+            Operation(
+                method="DELETE",
+                path=item,
+                answer=self.delete,
+                summary="Delete a faxbox; 409 while its faxes are in progress",
+                scope="admin",
+                gives=FaxboxDetail,
+            ),
+        ]
+
+    async def get_list(self, request: Request) -> Response:
+        """GET /accounts/{account_id}/faxboxes"""
+        query = paging.asked(paging.ListQuery, request)
+        async with self.store.read() as connection:
+            found = await accounts.faxbox_page(connection, account_of(request), query.window())
+        page = paging.page(query, found, lambda box: Place(box.created_at, box.id))
+        revision = revision_of([(box.id, box.revision) for box in page.items])
+        boxes = [shown(box) for box in page.items]
+        return not_modified(request, revision) or success(request, boxes, revision=revision, paging=page.envelope)
+
+    async def get(self, request: Request) -> Response:
+        """GET /accounts/{account_id}/faxboxes/{faxbox_id}"""
+        async with self.store.read() as connection:
+            box = await accounts.faxbox(connection, _id(request), account_of(request))
+        return not_modified(request, str(box.revision)) or _answer(request, box)
+
+    async def put(self, request: Request) -> Response:
+        """PUT /accounts/{account_id}/faxboxes"""
+        data = await given(request)
+        settings = _settings(of_fields(FaxboxFields, data, {}, FIXED))
+        settings["address_domain"] = settings.pop("custom_address")
+        superuser = caller(request).superuser
+        box = await self.administration.add_faxbox(account_of(request), **settings, superuser=superuser)
+        return _answer(request, box, status=201)
+
+    async def change(self, request: Request) -> Response:
+        """POST and PATCH /accounts/{account_id}/faxboxes/{faxbox_id}"""
+        data = await given(request)
+
+        def decide(box: Faxbox) -> Faxbox:
+            check_if_match(request, str(box.revision))
+            return replace(box, **_settings(decided(request, FaxboxFields, data, shown(box), FIXED)))
+
+        superuser = caller(request).superuser
+        box = await self.administration.change_faxbox(account_of(request), _id(request), decide, superuser=superuser)
+        return _answer(request, box)
+
+    async def delete(self, request: Request) -> Response:
+        """DELETE /accounts/{account_id}/faxboxes/{faxbox_id}"""
+        deleted: list[Faxbox] = []
+
+        def check(box: Faxbox) -> None:
+            check_if_match(request, str(box.revision))
+            deleted.append(box)
+
+        await self.administration.delete_faxbox(account_of(request), _id(request), check)
+        return success(request, shown(deleted[0]))
+
+
+def shown(box: Faxbox) -> dict[str, Any]:
+    """A faxbox as the API has it. Pure."""
+    ways: Any = box.notifications
+    emails = {"inbound": box.inbound_email, "outbound": box.outbound_email}
+    told = {
+        direction: {**({"email": {"send_to": list(to)}} if to else {}), **ways.get(direction, {})}
+        for direction, to in emails.items()
+    }
+    return {
+        "id": box.id,
+        "created": gregorian(box.created_at),
+        "name": box.name,
+        "numbers": list(box.numbers),
+        "caller_id": box.caller_id,
+        "caller_name": box.caller_name,
+        "fax_header": box.fax_header,
+        "fax_identity": box.fax_identity,
+        "fax_timezone": box.timezone,
+        "retries": box.retries,
+        "smtp_permission_list": list(box.permits),
+        "smtp_email_address": box.generated_domain,
+        "custom_smtp_email_address": box.custom_address,
+        "notifications": {direction: kinds for direction, kinds in told.items() if kinds},
+        "media": {} if box.t38 is None else {"fax_option": box.t38},
+        "body_as_page": box.body_as_page,
+    }
+
+
+def _settings(fields: FaxboxFields) -> dict[str, Any]:
+    """The same as a Faxbox has them."""
+    told = fields.notifications
+    return {
+        "name": fields.name,
+        "permits": tuple(fields.smtp_permission_list),
+        "custom_address": fields.custom_smtp_email_address,
+        "caller_id": fields.caller_id,
+        "caller_name": fields.caller_name,
+        "fax_header": fields.fax_header,
+        "fax_identity": fields.fax_identity,
+        "timezone": fields.fax_timezone,
+        "retries": fields.retries,
+        "body_as_page": fields.body_as_page,
+        "t38": fields.media.fax_option,
+        "inbound_email": tuple(told.inbound.email.send_to),
+        "outbound_email": tuple(told.outbound.email.send_to),
+        "notifications": told.model_dump(),
+    }
+
+
+def _answer(request: Request, box: Faxbox, status: int = 200) -> Response:
+    return success(request, shown(box), revision=str(box.revision), status=status)
+
+
+def _id(request: Request) -> str:
+    faxbox_id = str(request.path_params["faxbox_id"])
+    if not is_id(faxbox_id):
+        raise NotFound("There is no such faxbox.")
+    return faxbox_id

@@ -1,0 +1,105 @@
+"""Slows down who tries tokens and keys that are none: after some failed tries a peer waits, each time twice as long.
+
+It is kept in memory, a bounded number of peers, the longest silent forgotten first. A success clears a peer. A token
+that was good before goes on working while its peer must wait: behind one address (a proxy, an office) there are many
+clients, and one that is set up wrongly must not stop the others. What nobody has shown before waits with the peer,
+good or not, because a guess that is right could not be told from it.
+"""
+
+import hashlib
+import ipaddress
+import math
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from admin_api.envelope import failure
+from gateway.clock import Clock
+from gateway.errors import Busy
+
+FREE = 10
+"""Failed tries before the first wait."""
+MOST_SECONDS = 60
+FORGOTTEN_AFTER = 900
+"""Seconds without a failed try after which a peer begins anew."""
+MOST_PEERS = 10_000
+MOST_PROVEN = 10_000
+
+
+class TooManyTries(Busy):
+    """Come back after `seconds`."""
+
+    code = "too_many_requests"
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"Too many failed tries from your address; try again in {seconds} s.")
+        self.seconds = seconds
+
+
+@dataclass(slots=True)
+class _Tries:
+    failed: int = 0
+    last: float = 0.0
+    wait_until: float = 0.0
+
+
+class Throttle:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._peers: OrderedDict[str, _Tries] = OrderedDict()
+        self._proven: OrderedDict[bytes, None] = OrderedDict()
+
+    def check(self, peer: str, token: str) -> None:
+        """Before a try. Raises TooManyTries."""
+        tries = self._peers.get(peer)
+        left = 0.0 if tries is None else tries.wait_until - self._now()
+        if left > 0 and _digest(token) not in self._proven:
+            raise TooManyTries(math.ceil(left))
+
+    def failed(self, peer: str, token: str) -> None:
+        self._proven.pop(_digest(token), None)
+        now = self._now()
+        tries = self._peers.get(peer)
+        if tries is None or now - tries.last > FORGOTTEN_AFTER:
+            tries = self._peers[peer] = _Tries()
+        self._peers.move_to_end(peer)
+        if len(self._peers) > MOST_PEERS:
+            self._peers.popitem(last=False)
+        tries.failed += 1
+        tries.last = now
+        if tries.failed > FREE:
+            tries.wait_until = now + min(2.0 ** min(tries.failed - FREE - 1, 30), MOST_SECONDS)
+
+    def succeeded(self, peer: str, token: str) -> None:
+        self._peers.pop(peer, None)
+        digest = _digest(token)
+        self._proven[digest] = None
+        self._proven.move_to_end(digest)
+        if len(self._proven) > MOST_PROVEN:
+            self._proven.popitem(last=False)
+
+    def _now(self) -> float:
+        return self._clock.now().timestamp()
+
+
+def peer_of(request: Request) -> str:
+    """Who is slowed down: an IPv4 address, or an IPv6 network, of which one client has 2^64 addresses."""
+    host = "" if request.client is None else request.client.host
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if address.version == 4:
+        return host
+    return str(ipaddress.ip_network((int(address), 64), strict=False))
+
+
+def slowed_down(request: Request, error: TooManyTries) -> Response:
+    """429 that says when to come back (RFC 6585 4)."""
+    return failure(request, error, {"Retry-After": str(error.seconds)})
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "replace")).digest()
