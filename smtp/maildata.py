@@ -99,13 +99,10 @@ class MailData:
         """The mail, checked and unstuffed, in memory or in its file; None if it has a `refusal`, or gets one because
         its last octets cannot be stored. Blocks if large."""
         if self._file and not self.refusal:
-            self._write(self._content)
+            self._write(self._content, last=True)
         if self.refusal:
             return None
-        if not self._file:
-            return self._content
-        self._file.close()
-        return self.path
+        return self.path if self._file else self._content
 
     @property
     def spooled(self) -> bool:
@@ -124,7 +121,7 @@ class MailData:
         finally:
             self._file = None
 
-    def _write(self, octets: bytes) -> None:
+    def _write(self, octets: bytes, *, last: bool = False) -> None:
         """Write all of it, or refuse the mail and remove what was written."""
         try:
             if not self._file:
@@ -133,6 +130,8 @@ class MailData:
             rest = memoryview(octets)
             while rest:
                 rest = rest[self._file.write(rest) :]
+            if last:
+                self._file.close()  # some file systems say only here that there was no room
         except OSError as error:
             log.error("the mail cannot be spooled: %s", error)
             self.trouble = f"the mail could not be written to the spool: {error}"

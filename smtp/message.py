@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from email.message import Message as Header
 from io import BytesIO
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from gateway.documents.kinds import HEAD, Kind, sniff
-from gateway.errors import DocumentRefused, FaxgateError, NoDocument
+from gateway.errors import DocumentRefused, FaxgateError, NoDocument, OurTrouble
 from smtp import mime
 from smtp.parts import (
     BODY_KINDS,
@@ -219,8 +219,11 @@ class _Reader:
                 return self._refused(name, kind.value, len(content), error)
         kept: Content = content
         if self._options.spool:
-            kept = self._options.spool / f"part-{place}{PurePosixPath(SUFFIXES[kind]).suffix}"
-            kept.write_bytes(content)
+            kept = self._options.spool / f"part-{place}{SUFFIXES[kind]}"
+            try:
+                kept.write_bytes(content)
+            except OSError as error:
+                raise OurTrouble("The mail cannot be stored now, try again later.", detail=str(error)) from error
         return Part(name=name, content_type=kind.value, bytes=len(content), outcome=FAXED, pages=pages, content=kept)
 
     def _refused(self, name: str, content_type: str, size: int, error: FaxgateError) -> Part:

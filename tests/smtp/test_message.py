@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.errors import DocumentRefused, FaxgateError, NoDocument
+from gateway.errors import DocumentRefused, FaxgateError, NoDocument, OurTrouble
 from smtp import mime
 from smtp.message import Message, Options, read
 from tests.smtp.mails import octets, pdf, png, with_pdf, written
@@ -403,6 +403,13 @@ def test_a_large_mail_is_read_from_its_file_into_files(tmp_path: Path) -> None:
     assert isinstance(document, Path)
     assert document.parent == tmp_path
     assert document.read_bytes() == pdf(filler=b"z" * 100_000)
+
+
+def test_documents_for_which_there_is_no_room_refuse_the_mail_for_now(tmp_path: Path) -> None:
+    (tmp_path / "part-0.pdf").symlink_to("/dev/full")
+    got = read(octets(with_pdf()), Options(spool=tmp_path))
+    assert isinstance(got.refusal, OurTrouble)
+    assert "No space left" in got.refusal.detail
 
 
 HOSTILE = {
