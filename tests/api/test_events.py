@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import httpx
@@ -18,6 +19,7 @@ from gateway.fax import CallResult, Fax, Progress, Status
 from gateway.ids import new_id
 from gateway.store import accounts, events, faxes
 from gateway.store.engine import Store
+from gateway.store.wake import EVENTS, Wake
 from tests.api.house import House, Tenant, outbound
 
 
@@ -58,9 +60,10 @@ class Stream:
 
     async def ended(self) -> None:
         """Wait for the server to end it."""
-        with suppress(EOFError):
-            while True:
-                await self.block()
+        async with asyncio.timeout(10):
+            with suppress(EOFError):
+                while True:
+                    await self.block()
 
 
 @asynccontextmanager
@@ -125,6 +128,21 @@ async def test_an_event_comes_at_once(client: httpx.AsyncClient, house: House, s
             await stream.next()
             assert asyncio.get_running_loop().time() - began < 2  # far below the heartbeat
             await asyncio.sleep(0.1)
+
+
+async def test_what_another_process_does_comes_at_once(
+    client: httpx.AsyncClient, house: House, database_url: str
+) -> None:
+    neighbour, its_wake = await Store.open(database_url), Wake(database_url)
+    await its_wake.start()
+    neighbour.events_written = partial(its_wake.soon, EVENTS)
+    async with listening(client, house.alice) as stream:
+        began = asyncio.get_running_loop().time()
+        fax = await pending(neighbour, house.alice)
+        assert (await stream.next()).data["fax_id"] == fax.id
+        assert asyncio.get_running_loop().time() - began < 2
+    await its_wake.stop()
+    await neighbour.close()
 
 
 async def test_a_client_that_comes_back_misses_nothing_and_hears_nothing_twice(
