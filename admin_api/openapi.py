@@ -186,7 +186,9 @@ def _operation(operation: Operation, path: str, schemas: _Schemas, definitions: 
         )
     if operation.body is not None:
         schema = schemas[repr(operation.body), "validation"]
-        envelope = {"type": "object", "properties": {"data": schema}, "required": ["data"]}
+        envelope: Schema = {"type": "object", "properties": {"data": schema}}
+        if _resolved(schema, definitions).get("required"):
+            envelope["required"] = ["data"]  # else nothing given is everything by default
         shown["requestBody"] = {"required": True, "content": {JSON: {"schema": envelope}}}
     return shown
 

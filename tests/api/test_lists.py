@@ -40,7 +40,7 @@ class Asking:
         self._client = client
         self._house = house
 
-    async def __call__(self, folder: str = "outbox", **query: str | int) -> list[str]:
+    async def __call__(self, folder: str = "outbox", /, **query: str | int) -> list[str]:
         alice = self._house.alice
         answer = await self._client.get(f"{alice.faxes}/{folder}", headers=alice.headers, params=query)
         assert answer.status_code == 200, answer.text

@@ -8,7 +8,9 @@ import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
-from schemathesis import APIOperation, Case, GenerationMode
+from schemathesis import APIOperation, Case, CheckFunction, GenerationMode
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from admin_api.server import Server
 from tests.api.house import AS_SUPERUSER, House
@@ -25,20 +27,22 @@ async def description(client: httpx.AsyncClient) -> dict[str, Any]:
 
 async def test_the_server_does_as_it_says(server: Server, house: House, description: dict[str, Any]) -> None:
     """Requests that the description allows are answered as described; others are refused, and never with 500."""
+    described = sum(len(methods) for methods in description["paths"].values())
+    assert len(list(operations(description))) == described
     address = f"http://127.0.0.1:{server.port}"
     for operation in operations(description):
         # A stream of events never ends, which a fuzzer waits for.
         if operation.path.endswith("/events"):
             continue
         await asyncio.to_thread(fuzz, operation, GenerationMode.POSITIVE, address, house)
-        if operation.query or operation.body:
+        if operation.query or operation.body:  # else nothing can be wrong
             await asyncio.to_thread(fuzz, operation, GenerationMode.NEGATIVE, address, house)
 
 
 def operations(description: dict[str, Any]) -> Iterator[APIOperation[Any, Any, Any, Any]]:
     # Those that remove come last: what the others ask about is there till then.
-    found = [result.ok() for result in schemathesis.openapi.from_dict(description).get_all_operations()]
-    yield from sorted(found, key=lambda operation: operation.method.lower() == "delete")
+    loaded = schemathesis.openapi.from_dict(description).get_all_operations()
+    yield from sorted((one.ok() for one in loaded if isinstance(one, Ok)), key=lambda one: one.method == "delete")
 
 
 def fuzz(operation: APIOperation[Any, Any, Any, Any], mode: GenerationMode, address: str, house: House) -> None:
@@ -56,8 +60,10 @@ def fuzz(operation: APIOperation[Any, Any, Any, Any], mode: GenerationMode, addr
         suppress_health_check=list(HealthCheck),
     )
     @given(case=operation.as_strategy(mode, path_parameters=path_parameters))
-    def one(case: Case) -> None:
-        case.call_and_validate(base_url=address, headers=AS_SUPERUSER)
+    def one(case: Case[Any]) -> None:
+        # Rules that no schema can say (a number that exists, a time to come) refuse bodies that the schema allows.
+        untold: list[CheckFunction] = [positive_data_acceptance] if operation.body else []
+        case.call_and_validate(base_url=address, headers=AS_SUPERUSER, excluded_checks=untold)
 
     one()
 
