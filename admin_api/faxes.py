@@ -31,7 +31,7 @@ from gateway.ports import Documents
 from gateway.sandbox import Sandbox
 from gateway.store import accounts, faxes, history, listing
 from gateway.store.engine import Store
-from gateway.store.listing import FAX_FIELDS, FAX_PRESENT, Place
+from gateway.store.listing import FAX_FIELDS, FAX_PRESENT, ListedFax, Place
 from gateway.wording import zone_of
 
 PDF, TIFF, PNG = "application/pdf", "image/tiff", "image/png"
@@ -211,7 +211,7 @@ def _chosen(listed: frozenset[Status], query: Any) -> frozenset[Status]:
     )
 
 
-def _place(fax: Fax) -> Place:
+def _place(fax: ListedFax) -> Place:
     return Place(fax.created_at, fax.id)
 
 

@@ -21,6 +21,7 @@ from admin_api.answers import (
 from gateway import history
 from gateway.fax import Attempt, CallResult, Direction, Fax, Progress, Status
 from gateway.smtplog import SmtplogEntry
+from gateway.store.listing import ListedFax
 
 UNDEFINED: Undefined = "undefined"
 GREGORIAN_EPOCH = 62_167_219_200
@@ -39,7 +40,7 @@ def gregorian(moment: datetime) -> int:
     return int(moment.timestamp()) + GREGORIAN_EPOCH
 
 
-def fax_summary(fax: Fax) -> FaxSummary:
+def fax_summary(fax: ListedFax) -> FaxSummary:
     """A fax in a list."""
     return {
         "id": fax.id,
