@@ -18,11 +18,11 @@ from gateway.errors import BadNumber, FaxgateError, NotFound, Refused
 from gateway.explanations import explain
 from gateway.fax import Attempt, CallResult, Direction, Fax, Progress, Status
 from gateway.ids import new_id
-from gateway.notices import about_failure, about_success
 from gateway.numbers import to_e164
 from gateway.outbound.fetch import Fetching
 from gateway.outbound.prepare import PUT_OFF
 from gateway.outbound.progress import ProgressWriter
+from gateway.outbound.telling import about_end
 from gateway.ports import CallOrder, CallState, Documents, Line
 from gateway.store import accounts, attempts, faxes, notices, queue
 from gateway.store.engine import Store
@@ -268,8 +268,7 @@ class Calling:
                 result=result or fax.result,
                 error=error,
             )
-            about = about_success if status is Status.COMPLETED else about_failure
-            await connection.run_sync(notices.add, await about(connection, fax, now))
+            await connection.run_sync(notices.add, await about_end(connection, fax, status, now))
             await queue.release_slots(connection, fax.id)
         log.info("fax %s: %s %s", fax.id, status, error)
         await self.wake.notify(DIAL, NOTICES)

@@ -25,6 +25,7 @@ from gateway.fax import DocumentRequest, Fax
 from gateway.ids import new_id
 from gateway.numbers import to_e164
 from gateway.outbound.submit import MailedDocument, Origin, Particulars, Rendered, Submission, Submissions
+from gateway.outbound.telling import recipients
 from gateway.ports import Documents
 from gateway.routing import FaxRoute
 from gateway.sandbox import Sandbox
@@ -271,19 +272,13 @@ def _box(order: Order, owner: Faxbox | None, boxes: Sequence[Faxbox], *, strict:
 
 def _check_notifications(notifications: dict[str, object], account: Account) -> None:
     """Raise BadField for an address that no mail can reach, and for what is no telephone number."""
-    for number in _recipients(notifications, "sms"):
+    for number in recipients(notifications, "sms"):
         _number("notifications.sms.send_to", number, account)
-    for address in _recipients(notifications, "email"):
+    for address in recipients(notifications, "email"):
         try:
             validate_email(address, check_deliverability=False)
         except EmailNotValidError as error:
             raise BadField("notifications.email.send_to", f"{address!r} is no address: {error}") from error
-
-
-def _recipients(notifications: dict[str, object], way: str) -> list[str]:
-    told = notifications.get(way)
-    send_to = told.get("send_to", []) if isinstance(told, dict) else []
-    return [send_to] if isinstance(send_to, str) else list(send_to)
 
 
 def _kind(upload: Upload) -> Kind:

@@ -18,7 +18,7 @@ from gateway.documents.prepare import prepare as make_image
 from gateway.errors import FaxgateError, Refused
 from gateway.fax import Fax, Status
 from gateway.ids import new_id
-from gateway.notices import about_failure
+from gateway.outbound.telling import about_end
 from gateway.ports import Documents, NewDocument
 from gateway.sandbox import Sandbox
 from gateway.storage import key_for
@@ -111,7 +111,7 @@ class Preparation:
         now = self.clock.now()
         async with self.store.begin() as connection:
             await faxes.move(connection, fax, Status.FAILED, now, error=error.text)
-            await connection.run_sync(notices.add, await about_failure(connection, fax, now))
+            await connection.run_sync(notices.add, await about_end(connection, fax, Status.FAILED, now))
         await self.wake.notify(NOTICES)
 
     async def _put_off(self, fax: Fax, error: FaxgateError) -> None:

@@ -153,7 +153,9 @@ async def test_a_document_at_a_url_is_fetched_and_arrives(office: Office, origin
 
 
 async def test_a_document_that_the_server_does_not_give_ends_the_fax(office: Office, origin: Origin) -> None:
-    put = await office.curl("-X", "PUT", "-d", at_url(f"{origin.url}/status/404"), path="/outgoing")
+    told = {"email": {"send_to": "clerk@example.com"}}
+    asked = at_url(f"{origin.url}/status/404", notifications=told)
+    put = await office.curl("-X", "PUT", "-d", asked, path="/outgoing")
     fax = await office.ended(put["data"]["id"])
     assert fax["status"] == "failed"
     assert fax["tx_result"]["error_message"] == "could not retrieve file, http response 404"
@@ -161,6 +163,12 @@ async def test_a_document_that_the_server_does_not_give_ends_the_fax(office: Off
     async with office.app.store.read() as connection:
         assert list(await attempts.of_fax(connection, fax["id"])) == []
     assert [listed["id"] for listed in await office.get("/outbox")] == [fax["id"]]
+
+    async def mailed() -> str | None:
+        mails = [file.read_text() for file in (office.app.settings.data_dir / "mail" / "new").glob("*")]
+        return next((mail for mail in mails if "clerk@example.com" in mail), None)
+
+    assert "NOT faxed" in await office.until(mailed, "the notice to who was named")
 
 
 @pytest.mark.parametrize("fetch_allow", [""], indirect=True)
