@@ -1,66 +1,149 @@
-"""Who may read what: every address is tried with the wrong token, and tells nothing."""
+"""Who may do what: every address is tried, with every method that it has, with the wrong token; and tells nothing, and
+changes nothing."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import select
+from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route
 
 from admin_api.app import api
+from admin_api.server import Server
 from gateway.clock import Clock
 from gateway.ids import new_id
+from gateway.outbound.order import Orders
+from gateway.outbound.submit import Submissions
 from gateway.ports import Documents
-from gateway.store import accounts
+from gateway.sandbox import Sandbox
+from gateway.store import accounts, tables
 from gateway.store.engine import Store
+from gateway.store.wake import Wake
 from tests.api.house import AS_SUPERUSER, SUBMITTED, SUPERUSER, House, Tenant, tenant
 
+PUBLIC = {"/healthz", "/openapi.json", "/docs", "/v2/api_auth"}
 
-def addresses(routes: Sequence[BaseRoute], before: str = "") -> Iterator[Route]:
+
+def body(path: str) -> dict[str, object]:
+    """What would be taken at this address, so that nothing but the token is wrong."""
+    if "/inbox" in path:
+        return {"action": "forward", "data": {"to_number": "+12025550190"}}
+    if "/outbox" in path:
+        return {"action": "resubmit", "data": {}}
+    if "/numbers" in path:
+        return {"data": {"faxbox_id": None}}
+    return {"data": {} if "/tokens" in path else {"name": "changed"}}
+
+
+@pytest.fixture
+def application(store: Store, documents: Documents, wake: Wake, tmp_path: Path) -> Starlette:
+    """With everything that it can offer; no request here gets as far as the parts that have not been started."""
+    orders = Orders(
+        store=store,
+        documents=documents,
+        submissions=Submissions(store, documents, wake, Clock(), operator=""),
+        sandbox=Sandbox(),
+        clock=Clock(),
+        spool=tmp_path,
+        max_pages=5,
+    )
+    return api(store, documents, Clock(), wake=wake, orders=orders)
+
+
+@pytest.fixture
+async def server(application: Starlette) -> AsyncIterator[Server]:
+    running = Server(application)
+    await running.start("127.0.0.1", 0)
+    yield running
+    await running.stop()
+
+
+def addresses(routes: Sequence[BaseRoute], before: str = "") -> Iterator[tuple[str, str]]:
+    """(method, path) of everything that the application offers."""
     for route in routes:
         if isinstance(route, Mount):
             yield from addresses(route.routes, before + route.path)
         elif isinstance(route, Route):
-            yield Route(before + route.path, route.endpoint)
+            for method in sorted(route.methods or ()):
+                yield method, before + route.path
 
 
 @pytest.fixture
-def protected(store: Store, documents: Documents) -> list[str]:
-    """Every address but the one that needs no token, as the application itself knows them."""
-    paths = [route.path for route in addresses(api(store, documents, Clock()).routes)]
-    assert "/healthz" in paths
-    assert "/v2/accounts/{account_id}/faxes/outbox/{fax_id}/attachment" in paths
-    return [path for path in paths if path != "/healthz"]
+def protected(application: Starlette) -> list[tuple[str, str]]:
+    """Every method and address that needs a token, as the application itself knows them."""
+    found = list(addresses(application.routes))
+    assert {path for _, path in found} > PUBLIC
+    for known in (
+        ("GET", "/v2/accounts/{account_id}/faxes/outbox/{fax_id}/attachment"),
+        ("PUT", "/v2/accounts/{account_id}/faxes"),
+        ("DELETE", "/v2/accounts/{account_id}"),
+        ("PATCH", "/v2/accounts/{account_id}/faxboxes/{faxbox_id}"),
+        ("PUT", "/v2/accounts/{account_id}/numbers/{number}"),
+        ("DELETE", "/v2/accounts/{account_id}/tokens/{token_id}"),
+    ):
+        assert known in found
+    return [(method, path) for method, path in found if path not in PUBLIC]
 
 
-def filled(path: str, tenant: Tenant) -> Iterator[str]:
+async def filled(path: str, tenant: Tenant, store: Store) -> list[str]:
     """The address for each thing of the tenant that its placeholders could stand for."""
-    items = (tenant.pending, tenant.processing, tenant.completed, tenant.failed, tenant.receiving, tenant.received)
-    for item in (*items, tenant.entry):
-        yield path.format(account_id=tenant.account.id, fax_id=item.id, entry_id=item.id)
+    faxes = (tenant.pending, tenant.processing, tenant.completed, tenant.failed, tenant.receiving, tenant.received)
+    async with store.read() as connection:
+        query = select(tables.token.c.id).where(tables.token.c.account_id == tenant.account.id)
+        token_id = (await connection.execute(query)).scalar_one()
+    return [
+        path.format(
+            account_id=tenant.account.id,
+            fax_id=fax.id,
+            entry_id=tenant.entry.id,
+            faxbox_id=tenant.faxbox.id,
+            number=tenant.faxbox.numbers[0],
+            token_id=token_id,
+        )
+        for fax in (faxes if "{fax_id}" in path else faxes[:1])
+    ]
+
+
+async def rows(store: Store, tenant: Tenant) -> dict[str, object]:
+    """All that the database has of the tenant."""
+    async with store.read() as connection:
+        return {
+            name: (await connection.execute(select(table).where(table.c.account_id == tenant.account.id))).all()
+            for name, table in tables.metadata.tables.items()
+            if "account_id" in table.c
+        }
 
 
 async def test_no_address_answers_another_accounts_token(
-    client: httpx.AsyncClient, house: House, protected: list[str]
+    client: httpx.AsyncClient, house: House, store: Store, protected: list[tuple[str, str]]
 ) -> None:
-    for path in protected:
-        for address in filled(path, house.alice):
-            answer = await client.get(address, headers=house.bob.headers)
-            assert answer.status_code in {403, 404}, address
-            assert "data" in answer.json()
+    before = await rows(store, house.alice)
+    for method, path in protected:
+        for address in await filled(path, house.alice, store):
+            answer = await client.request(method, address, headers=house.bob.headers, json=body(path))
+            if house.alice.account.id in address or path.startswith("/v2/smtplog"):
+                assert answer.status_code in {403, 404}, (method, address)
+            assert method == "HEAD" or "data" in answer.json()
             assert house.alice.token not in answer.text
+            assert house.alice.account.id not in answer.text
+    assert await rows(store, house.alice) == before
 
 
 async def test_nothing_of_another_account_is_found_below_ones_own(
-    client: httpx.AsyncClient, house: House, protected: list[str]
+    client: httpx.AsyncClient, house: House, store: Store, protected: list[tuple[str, str]]
 ) -> None:
     """Alice's ids in Bob's addresses."""
-    for path in protected:
-        if "_id}" not in path.replace("{account_id}", ""):
+    before = await rows(store, house.alice)
+    for method, path in protected:
+        if "{account_id}/" not in path or "{" not in path.replace("{account_id}", ""):
             continue
-        for address in filled(path, house.alice):
+        for address in await filled(path, house.alice, store):
             own = address.replace(house.alice.account.id, house.bob.account.id)
-            answer = await client.get(own, headers=house.bob.headers)
-            assert answer.status_code in {403, 404}, own
+            answer = await client.request(method, own, headers=house.bob.headers, json=body(path))
+            assert answer.status_code in {403, 404}, (method, own, answer.text)
+    assert await rows(store, house.alice) == before
 
 
 async def test_lists_hold_nothing_of_another_account(client: httpx.AsyncClient, house: House) -> None:
@@ -76,8 +159,9 @@ async def test_lists_hold_nothing_of_another_account(client: httpx.AsyncClient, 
 
 
 async def test_no_address_answers_without_a_valid_token(
-    client: httpx.AsyncClient, house: House, protected: list[str]
+    client: httpx.AsyncClient, house: House, store: Store, protected: list[tuple[str, str]]
 ) -> None:
+    before = await rows(store, house.alice)
     wrong: list[dict[str, str]] = [
         {},
         {"X-Auth-Token": ""},
@@ -87,12 +171,18 @@ async def test_no_address_answers_without_a_valid_token(
         {"Authorization": house.alice.token},
         {"Cookie": f"auth_token={house.alice.token}"},
     ]
-    for path in [*protected, "/v2/nothing", "/v2/accounts"]:
+    for method, path in [*protected, ("GET", "/v2/nothing"), ("GET", "/v2/api_auth")]:
+        [address, *_] = await filled(path, house.alice, store)
         for headers in wrong:
-            answer = await client.get(next(filled(path, house.alice)), headers=headers)
-            assert (answer.status_code, answer.json()["message"]) == (401, "invalid_credentials"), (path, headers)
+            answer = await client.request(method, address, headers=headers, json=body(path))
+            assert answer.status_code == 401, (method, path, headers)
             assert answer.headers["www-authenticate"] == "Bearer"
-            assert "auth_token" not in answer.json()
+            if method != "HEAD":
+                assert answer.json()["message"] == "invalid_credentials"
+                assert "auth_token" not in answer.json()
+        # A good token, so that nobody is slowed down for having tried so many.
+        assert (await client.get("/v2/accounts", headers=house.alice.headers)).status_code == 200
+    assert await rows(store, house.alice) == before
 
 
 async def test_another_account_looks_like_one_that_does_not_exist(client: httpx.AsyncClient, house: House) -> None:

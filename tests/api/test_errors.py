@@ -49,7 +49,6 @@ async def test_no_address_and_no_id_breaks_it(client: httpx.AsyncClient, house: 
         "%ff",
         "%F0%9F%93%A0",
         "a" * 5000,
-        "..",
         "%2e%2e",
         "'",
         "%0d%0aX-Injected:%201",
