@@ -8,14 +8,18 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from admin_api.impatience import Impatient
+
 BACKLOG = 512
 
 
 class Server:
     """Starts and stops like the SMTP door. Not to be started again after `stop`."""
 
-    def __init__(self, application: ASGIApp) -> None:
+    def __init__(self, application: ASGIApp, *, patience: float = Impatient.patience) -> None:
+        """`patience`: seconds for a request's head, and for each piece of its body."""
         self._application = application
+        self._protocol = type("Protocol", (Impatient,), {"patience": patience})
         self._stopping = asyncio.Event()
         self._uvicorn: _Uvicorn | None = None
         self._serving: asyncio.Task[None] | None = None
@@ -28,6 +32,7 @@ class Server:
         self.port = int(listening.getsockname()[1])
         config = uvicorn.Config(
             self._serve,
+            http=self._protocol,
             interface="asgi3",
             lifespan="off",
             ws="none",

@@ -45,3 +45,39 @@ async def test_stop_lets_nobody_wait(server: Server, client: httpx.AsyncClient) 
         await server.stop()
     with pytest.raises(httpx.ConnectError):
         await client.get("/healthz")
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        b"",
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\n",
+        b"PUT /v2/api_auth HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{",
+    ],
+)
+async def test_a_client_that_keeps_us_waiting_is_sent_away(
+    beginning: bytes, store: Store, documents: Documents
+) -> None:
+    server = Server(api(store, documents, Clock()), patience=0.3)
+    await server.start("127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(beginning)
+    async with asyncio.timeout(5):
+        assert b" 200 " not in await reader.read()
+    writer.close()
+    await server.stop()
+
+
+async def test_a_client_that_drips_its_request_is_sent_away(store: Store, documents: Documents) -> None:
+    server = Server(api(store, documents, Clock()), patience=0.3)
+    await server.start("127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(b"GET /healthz HTTP/1.1\r\n")
+    drops = 0
+    while not reader.at_eof() and drops < 100:
+        writer.write(b"X-Drip: 1\r\n")
+        await asyncio.sleep(0.05)
+        drops += 1
+    assert drops < 50
+    writer.close()
+    await server.stop()
