@@ -287,6 +287,7 @@ async def open_desk(settings: Settings) -> Desk:
     await remember_admin_token(store, settings, clock)
     wake = Wake(settings.database)
     await wake.start()
+    store.events_written = partial(wake.soon, EVENTS)
     return Desk(store, wake, documents, clock)
 
 

@@ -71,6 +71,7 @@ class Wake:
         if self._socket is not None:
             asyncio.get_running_loop().remove_reader(self._socket)
             self._socket.close()
+            self._socket = None
             (self._directory / self._name).unlink(missing_ok=True)
             os.close(self._directory_fd)
 
