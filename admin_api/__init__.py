@@ -7,6 +7,9 @@
     envelope        answers and errors in the one shape that clients know
     paging          page_size, start_key, next_start_key
     faxes           outgoing, outbox, incoming, inbox
+    sending         new faxes, sent again, sent on, cancelled
+    multipart       documents that come with a request, streamed to the spool
+    removing        DELETE of faxes and of their documents
     attachments     documents handed out: PDF or TIFF, ranges
     negotiation     the Accept header
     smtplog         what became of each mail

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pikepdf
 import pytest
+from schemathesis import GenerationMode
 
 from admin_api.app import api
 from admin_api.server import Server
@@ -27,6 +28,7 @@ from gateway.store import accounts, faxes
 from gateway.store.engine import Store
 from gateway.store.wake import Wake
 from tests.api.house import SUBMITTED, House
+from tests.api.test_openapi import fuzz, operations
 from tests.documents import papers
 
 ASKED = {"to_number": "(202) 555-0190", "from_number": "15551230001"}
@@ -411,3 +413,19 @@ async def test_a_fax_that_waits_is_cancelled_and_one_under_way_is_asked_to_end(a
 
 def stored_files(tmp_path: Path) -> int:
     return sum(1 for file in (tmp_path / "documents").rglob("*") if file.is_file())
+
+
+async def test_a_fuzzer_that_believes_the_description_finds_it_true(
+    server: Server, client: httpx.AsyncClient, house: House
+) -> None:
+    """What makes, cancels and removes faxes; never answered with 500."""
+    description = (await client.get("/openapi.json")).json()
+    address = f"http://127.0.0.1:{server.port}"
+    ours = [
+        one for one in operations(description) if one.method in ("put", "delete") and "{account_id}/faxes" in one.path
+    ]
+    assert len(ours) == 9
+    for operation in ours:
+        await asyncio.to_thread(fuzz, operation, GenerationMode.POSITIVE, address, house)
+        if operation.body:
+            await asyncio.to_thread(fuzz, operation, GenerationMode.NEGATIVE, address, house)
