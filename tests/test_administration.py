@@ -147,7 +147,7 @@ async def test_the_closest_assigned_domain_decides(administration: Administratio
     await administration.add_faxbox(bob.id, "b", address_domain="x.fax.corp.example", superuser=False)
     for name, refusal in (
         ("y.fax.corp.example", NotPermitted),
-        ("example", NotPermitted),
+        ("free.example", NotPermitted),
         ("fax.corp.example", Conflict),
     ):
         with pytest.raises(refusal):
