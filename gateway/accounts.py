@@ -135,8 +135,8 @@ def _options() -> "re2.Options":
 
 def check_permit(entry: str) -> None:
     """Raise BadField where `entry` can never permit anybody or could be taken for something else."""
-    if not entry.strip() or len(entry) > MAX_ENTRY:
-        raise BadField("smtp_permission_list", f"A permission entry has 1 to {MAX_ENTRY} characters.")
+    if not entry.strip() or len(entry) > MAX_ENTRY or not entry.isprintable():
+        raise BadField("smtp_permission_list", f"A permission entry has 1 to {MAX_ENTRY} printable characters.")
     if EXPRESSION_CHARACTERS.isdisjoint(entry):
         if "@" not in entry:
             raise BadField("smtp_permission_list", f"{entry!r} is neither an address nor an @domain nor an expression.")
