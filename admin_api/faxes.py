@@ -195,10 +195,7 @@ class Faxes:
             fax = await faxes.find(connection, fax_id, account_of(request))
             if fax.direction is not folder.direction or fax.status not in folder.shown:
                 raise NotFound("There is no such fax here.")
-            try:
-                box = await accounts.faxbox(connection, fax.faxbox_id) if fax.faxbox_id else None
-            except NotFound:
-                box = None
+            box = await accounts.known_faxbox(connection, fax.faxbox_id)
         return fax, box
 
 
@@ -213,6 +210,13 @@ def _chosen(listed: frozenset[Status], query: Any) -> frozenset[Status]:
 
 def _place(fax: ListedFax) -> Place:
     return Place(fax.created_at, fax.id)
+
+
+async def shown(store: Store, request: Request, fax: Fax, status: int = 200) -> Response:
+    """A fax as the answer to what was done with it."""
+    async with store.read() as connection:
+        box = await accounts.known_faxbox(connection, fax.faxbox_id)
+    return success(request, fax_detail(fax, box.timezone if box else ""), revision=str(fax.revision), status=status)
 
 
 def _why_none(fax: Fax) -> str:

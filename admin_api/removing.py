@@ -8,15 +8,13 @@ from starlette.responses import Response
 
 from admin_api.answers import FaxDetail
 from admin_api.auth import account_of, caller
-from admin_api.envelope import success
+from admin_api.faxes import shown
 from admin_api.ids import is_id
 from admin_api.operations import ACCOUNT, Operation
-from admin_api.representation import fax_detail
 from admin_api.revisions import check_if_match
 from gateway.errors import NotFound
 from gateway.fax import Direction, Fax
 from gateway.removal import Removal
-from gateway.store import accounts
 
 SEND = "send"
 FOLDERS = {"outbox": Direction.OUTBOUND, "inbox": Direction.INBOUND}
@@ -58,20 +56,12 @@ class Removing:
     async def remove(self, direction: Direction, request: Request) -> Response:
         """DELETE /accounts/{account_id}/faxes/{folder}/{fax_id}"""
         fax = await self.removal.remove(*_named(direction, request))
-        return await self._shown(request, fax)
+        return await shown(self.removal.store, request, fax)
 
     async def remove_document(self, direction: Direction, request: Request) -> Response:
         """DELETE /accounts/{account_id}/faxes/{folder}/{fax_id}/attachment"""
         fax = await self.removal.remove_document(*_named(direction, request))
-        return await self._shown(request, fax)
-
-    async def _shown(self, request: Request, fax: Fax) -> Response:
-        async with self.removal.store.read() as connection:
-            try:
-                timezone = (await accounts.faxbox(connection, fax.faxbox_id)).timezone if fax.faxbox_id else ""
-            except NotFound:
-                timezone = ""
-        return success(request, fax_detail(fax, timezone), revision=str(fax.revision))
+        return await shown(self.removal.store, request, fax)
 
 
 def _named(direction: Direction, request: Request) -> tuple[str, str, Direction, str, partial[None]]:

@@ -20,18 +20,17 @@ from starlette.responses import Response
 
 from admin_api.answers import FaxDetail
 from admin_api.auth import account_of
-from admin_api.envelope import success
+from admin_api.faxes import shown
 from admin_api.ids import is_id
 from admin_api.multipart import Body, read_document, read_multipart
 from admin_api.operations import ACCOUNT, Operation, read_json, validated
 from admin_api.removing import check_revision
-from admin_api.representation import fax_detail
 from gateway.clock import Clock
 from gateway.errors import BadField, NoDocument, NotFound, Refused
 from gateway.fax import Direction, DocumentRequest, Fax
 from gateway.outbound.cancel import cancel
 from gateway.outbound.order import Changes, Order, Orders
-from gateway.store import accounts, faxes
+from gateway.store import faxes
 from gateway.store.engine import Store
 from gateway.store.idempotency import Once
 from gateway.store.wake import Wake
@@ -229,7 +228,7 @@ class Sending:
         await cancel(self.store, self.wake, self.clock, fax.account_id, fax.id, partial(check_revision, request))
         async with self.store.read() as connection:
             fax = await faxes.find(connection, fax.id, fax.account_id)
-        return await self._shown(request, fax, 200)
+        return await shown(self.store, request, fax, 200)
 
     async def _find(self, request: Request, direction: Direction, ended: bool | None = True) -> Fax:
         """The fax of the address. Raises NotFound."""
@@ -243,15 +242,7 @@ class Sending:
         return fax
 
     async def _queued(self, request: Request, fax: Fax) -> Response:
-        return await self._shown(request, fax, 202)
-
-    async def _shown(self, request: Request, fax: Fax, status: int) -> Response:
-        async with self.store.read() as connection:
-            try:
-                timezone = (await accounts.faxbox(connection, fax.faxbox_id)).timezone if fax.faxbox_id else ""
-            except NotFound:
-                timezone = ""
-        return success(request, fax_detail(fax, timezone), revision=str(fax.revision), status=status)
+        return await shown(self.store, request, fax, 202)
 
 
 async def _read(request: Request, folder: Path) -> tuple[object, Body]:

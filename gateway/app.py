@@ -25,6 +25,7 @@ from gateway.desk import Desk
 from gateway.dispatcher import Dispatcher
 from gateway.errors import NotFound, OurTrouble
 from gateway.fetching import Fetcher
+from gateway.housekeeping import keep_house
 from gateway.inbound import Inbound
 from gateway.lines.loopback import LoopbackLine
 from gateway.mail import mailer_from_url
@@ -186,6 +187,8 @@ class App:
             self._stack.push_async_callback(line.stop)
             if problem := line.status().problem:
                 log.error("line %s is unavailable: %s", line.name, problem)
+        keeping_house = asyncio.create_task(keep_house(self.store, self.documents, self.clock), name="housekeeping")
+        self._stack.push_async_callback(_cancelled, keeping_house)
         await dispatcher.start()
         self._stack.push_async_callback(dispatcher.stop)
         self._dispatcher = dispatcher

@@ -52,7 +52,7 @@ async def about_failure(connection: AsyncConnection, fax: Fax, now: datetime) ->
 
 async def about_received(connection: AsyncConnection, fax: Fax, now: datetime) -> list[Notice]:
     """The mails that carry a received fax to the box's recipients."""
-    box = await accounts.faxbox(connection, fax.faxbox_id) if fax.faxbox_id else None
+    box = await accounts.known_faxbox(connection, fax.faxbox_id)
     recipients = box.inbound_email if box else ()
     return [
         notices.new(INBOUND_FAX, recipient, now, account_id=fax.account_id, fax_id=fax.id)
@@ -61,10 +61,8 @@ async def about_received(connection: AsyncConnection, fax: Fax, now: datetime) -
 
 
 async def _to_senders(connection: AsyncConnection, kind: str, fax: Fax, now: datetime) -> list[Notice]:
-    try:
-        box = await accounts.faxbox(connection, fax.faxbox_id) if fax.faxbox_id else None
-    except NotFound:
-        box = None  # deleted since: the sender hears of it all the same
+    # The box may be deleted since: the sender hears of it all the same.
+    box = await accounts.known_faxbox(connection, fax.faxbox_id)
     recipients = (fax.sender, *(box.outbound_email if box else ()))
     return [
         notices.new(kind, recipient, now, account_id=fax.account_id, fax_id=fax.id) for recipient in _once(recipients)
@@ -196,7 +194,7 @@ class Postman:
         async with self._store.read() as connection:
             fax = await faxes.find(connection, notice.fax_id or "")
             account = await accounts.account(connection, fax.account_id)
-            box = await accounts.faxbox(connection, fax.faxbox_id) if fax.faxbox_id else None
+            box = await accounts.known_faxbox(connection, fax.faxbox_id)
             calls = await attempts.of_fax(connection, fax.id)
         head = Letterhead(
             notice_id=notice.id,

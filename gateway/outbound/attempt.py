@@ -79,7 +79,7 @@ class Calling:
             fax = fetched
         async with self.store.read() as connection:
             account = await accounts.account(connection, fax.account_id)
-            box = await accounts.faxbox(connection, fax.faxbox_id) if fax.faxbox_id else None
+            box = await accounts.known_faxbox(connection, fax.faxbox_id)
         try:
             image = await self.documents.open(fax.image_key)
         except NotFound as error:
@@ -291,6 +291,7 @@ def _order(fax: Fax, attempt: Attempt, box: Faxbox | None, account: Account, ima
         local_station_id=_printable(station_id)[:STATION_ID_LENGTH],
         header_line=_printable((box.fax_header if box else "") or fax.from_name),
         timezone=(box.timezone if box else "") or account.timezone,
+        t38=box.t38 if box else None,
     )
 
 

@@ -148,6 +148,12 @@ async def faxbox(connection: AsyncConnection, faxbox_id: str, account_id: str | 
     return found[0]
 
 
+async def known_faxbox(connection: AsyncConnection, faxbox_id: str | None) -> Faxbox | None:
+    """The faxbox; None where there is none, or none any more."""
+    found = await _faxboxes(connection, select(_faxbox).where(_faxbox.c.id == faxbox_id)) if faxbox_id else []
+    return found[0] if found else None
+
+
 async def faxboxes(connection: AsyncConnection, account_id: str) -> list[Faxbox]:
     """All faxboxes of the account, the oldest first."""
     return await _faxboxes(connection, select(_faxbox).where(_faxbox.c.account_id == account_id).order_by(_faxbox.c.id))

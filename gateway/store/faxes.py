@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, Select, and_, delete, insert, or_, select, text, update
+from sqlalchemy import Connection, and_, delete, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.errors import Conflict, NotFound
@@ -112,25 +112,6 @@ async def find(connection: AsyncConnection, fax_id: str, account_id: str | None 
 async def known(connection: AsyncConnection, fax_id: str) -> Fax | None:
     row = (await connection.execute(select(_fax).where(_fax.c.id == fax_id))).mappings().first()
     return None if row is None else from_row(row)
-
-
-async def page(
-    connection: AsyncConnection,
-    account_id: str,
-    direction: Direction,
-    statuses: Collection[Status],
-    *,
-    before: str | None = None,
-    limit: int = 50,
-) -> list[Fax]:
-    """Faxes of the account in these states, newest first; `before` is the id after which to go on."""
-    query: Select[Any] = select(_fax).where(
-        _fax.c.account_id == account_id, _fax.c.direction == direction, _fax.c.status.in_(statuses)
-    )
-    if before is not None:
-        query = query.where(_fax.c.id < before)
-    rows = (await connection.execute(query.order_by(_fax.c.id.desc()).limit(limit))).mappings().all()
-    return [from_row(row) for row in rows]
 
 
 def repeats(connection: Connection, keys: Collection[str], since: datetime) -> dict[str, str]:

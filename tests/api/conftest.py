@@ -10,7 +10,10 @@ import pytest
 from admin_api.app import api
 from admin_api.server import Server
 from gateway.clock import Clock
+from gateway.outbound.order import Orders
+from gateway.outbound.submit import Submissions
 from gateway.ports import Documents
+from gateway.sandbox import Sandbox
 from gateway.storage import FileDocuments
 from gateway.store.engine import Store
 from gateway.store.wake import EVENTS, Wake
@@ -28,9 +31,19 @@ async def house(store: Store, documents: Documents) -> House:
 
 
 @pytest.fixture
-async def server(store: Store, documents: Documents, wake: Wake) -> AsyncIterator[Server]:
+async def server(store: Store, documents: Documents, wake: Wake, tmp_path: Path) -> AsyncIterator[Server]:
+    """With every route there is; its sandbox and its submissions are not started, so nothing can be sent."""
     store.events_written = partial(wake.soon, EVENTS)
-    running = Server(api(store, documents, Clock(), wake=wake))
+    orders = Orders(
+        store=store,
+        documents=documents,
+        submissions=Submissions(store, documents, wake, Clock(), operator=""),
+        sandbox=Sandbox(),
+        clock=Clock(),
+        spool=tmp_path,
+        max_pages=5,
+    )
+    running = Server(api(store, documents, Clock(), wake=wake, orders=orders))
     await running.start("127.0.0.1", 0)
     yield running
     await running.stop()

@@ -18,7 +18,7 @@ from admin_api.app import api
 from admin_api.server import Server
 from gateway.accounts import Faxbox
 from gateway.clock import Clock
-from gateway.fax import DocumentRequest, Fax, Status
+from gateway.fax import Direction, DocumentRequest, Fax, Status
 from gateway.ids import new_id
 from gateway.outbound.order import Orders
 from gateway.outbound.submit import Submissions
@@ -30,6 +30,7 @@ from gateway.store.wake import Wake
 from tests.api.house import SUBMITTED, House
 from tests.api.test_openapi import fuzz, operations
 from tests.documents import papers
+from tests.reading import all_faxes
 
 ASKED = {"to_number": "(202) 555-0190", "from_number": "15551230001"}
 AT_URL = {**ASKED, "document": {"url": "http://documents.example/fax.pdf", "method": "get"}}
@@ -83,10 +84,7 @@ class Alice:
 
     async def count(self) -> int:
         async with self.store.read() as connection:
-            found = await faxes.page(
-                connection, self.house.alice.account.id, self.house.alice.pending.direction, [*Status]
-            )
-        return len(found)
+            return len(await all_faxes(connection, self.house.alice.account.id, Direction.OUTBOUND))
 
     async def curl(self, *arguments: str) -> Any:
         """Put with a real curl; what it was answered, with the status as `http_code`."""

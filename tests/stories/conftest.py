@@ -24,9 +24,10 @@ from gateway.lines.loopback import LoopbackLine
 from gateway.ports import CallOrder, CallRecord
 from gateway.settings import read
 from gateway.smtplog import SmtplogEntry
-from gateway.store import attempts, faxes, smtplog
+from gateway.store import attempts, smtplog
 from tests.conftest import MovedClock
 from tests.documents import papers
+from tests.reading import all_faxes
 
 T = TypeVar("T")
 
@@ -85,7 +86,7 @@ class House:
     async def faxes(self, direction: Direction = Direction.OUTBOUND) -> list[Fax]:
         """All faxes of the account, the oldest first."""
         async with self.app.store.read() as connection:
-            return (await faxes.page(connection, self.account.id, direction, list(Status)))[::-1]
+            return await all_faxes(connection, self.account.id, direction)
 
     async def fax(self, status: Status, direction: Direction = Direction.OUTBOUND) -> Fax:
         """Wait for the one fax of the account to get there."""

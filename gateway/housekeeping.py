@@ -1,0 +1,34 @@
+"""Keeps the house: old events go, and documents that a crash left without an owner. Runs in every worker; that several
+do the same work at once does no harm."""
+
+import asyncio
+import logging
+from datetime import timedelta
+
+from gateway.clock import Clock
+from gateway.errors import FaxgateError
+from gateway.orphans import sweep
+from gateway.ports import Documents
+from gateway.store import events
+from gateway.store.engine import Store
+
+log = logging.getLogger(__name__)
+
+PRUNED_EVERY = timedelta(minutes=1)
+SWEPT_EVERY = timedelta(days=1)
+
+
+async def keep_house(store: Store, documents: Documents, clock: Clock) -> None:
+    """For ever; cancel it to stop. Trouble is logged, and the work is done at the next turn."""
+    sweep_at = clock.now()
+    while True:
+        now = clock.now()
+        try:
+            async with store.begin() as connection:
+                await events.prune(connection, now)
+            if now >= sweep_at:
+                await sweep(store, documents, now)
+                sweep_at = now + SWEPT_EVERY
+        except FaxgateError as error:
+            log.error("housekeeping: %s %s", error, error.detail)
+        await asyncio.sleep(PRUNED_EVERY.total_seconds())
