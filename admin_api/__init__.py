@@ -1,9 +1,17 @@
 """The HTTP door: the Faxes API in Kazoo's spelling. It has no logic of its own.
 
     server          the listening socket
+    impatience      how long it waits for a client, and for how many
     app             the addresses, and what stands behind each
+    operations      what can be done: routes, checks and description come from this one list
+    openapi         the description: /openapi.json, and /docs to read it
+    answers         the shapes of the answers
     tracing         request ids, the access log, the last resort
     auth            who is calling, and for which account
+    throttle        failed tries are slowed down
+    accounts, faxboxes, numbers, tokens     what is administrated
+    changes         POST replaces, PATCH merges, null clears
+    revisions       ETag, If-Match, If-None-Match
     envelope        answers and errors in the one shape that clients know
     paging          page_size, start_key, next_start_key
     faxes           outgoing, outbox, incoming, inbox
@@ -13,6 +21,9 @@
     attachments     documents handed out: PDF or TIFF, ranges
     negotiation     the Accept header
     smtplog         what became of each mail
+    calls           the call records, for billing
+    history         the story of a fax
+    events          live events
     representation  faxes and smtplog entries as the API shows them (pure)
     health          /healthz
     ids             ids in addresses and keys

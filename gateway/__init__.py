@@ -5,19 +5,21 @@
     send:     dispatcher (claims what is due) -> outbound.attempt -> a line -> retry decides (pure)
               -> store -> notices -> mail
     fax in:   a line -> inbound (live progress, then stored) -> notices -> mail
-    API:      admin_api -> the same functions and the same store; it has no logic of its own
+    API:      admin_api -> outbound.order -> outbound.submit, removal, administration: it has no logic of its own
 
 Which file for what:
 
     fax, accounts, smtplog, errors       the nouns, and the one tree of errors
     numbers, retry, explanations, wording    pure decisions: what number, what next, in what words
     ports                                protocols where something crosses a process
-    routing, outbound/, inbound, dispatcher, notices, administration     the flows
+    routing, outbound/, inbound, dispatcher, notices                     the flows of faxes
+    administration, checks, removal, history, housekeeping, orphans      what is done to and told of what is stored
     store/                               the database: every query, and every change of a status
     documents/, sandbox                  documents, opened only in worker processes with limits
     lines/                               telephone lines
     mail, letters, operator_mail         our own mails: sent, written, passed on
-    storage                              the documents store
+    fetching                             document URLs, never from inside
+    storage, storage_s3                  the documents store
     settings, app, desk, cli, doctor, demo      reading the settings, building and running it all
 
 Imports run one way: nouns and pure decisions <- ports <- flows <- doors (`smtp`, `admin_api`) <- `app` <- `cli`.

@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     database_url: str = ""
     """`sqlite:///PATH` or `postgresql://...`; SQLite in the data dir if empty."""
     documents_url: str = ""
-    """`file://PATH`; `documents/` in the data dir if empty."""
+    """`file://PATH` or `s3://bucket/prefix?endpoint=...&region=...`; `documents/` in the data dir if empty."""
     smtp_listen: str = "127.0.0.1:2525"
     api_listen: str = "127.0.0.1:8000"
     mail_url: SecretStr = SecretStr("")
