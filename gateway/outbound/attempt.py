@@ -20,7 +20,7 @@ from gateway.fax import Attempt, CallResult, Direction, Fax, Progress, Status
 from gateway.ids import new_id
 from gateway.numbers import to_e164
 from gateway.outbound.fetch import Fetching
-from gateway.outbound.prepare import PUT_OFF
+from gateway.outbound.prepare import GIVE_UP_AFTER, PUT_OFF
 from gateway.outbound.progress import ProgressWriter
 from gateway.outbound.telling import about_end
 from gateway.ports import CallOrder, CallState, Documents, Line
@@ -124,8 +124,11 @@ class Calling:
             await self._end(fax, None, Status.FAILED, None, error.text)
         except FaxgateError as error:
             log.error("fax %s: its document cannot be prepared now: %s %s", fax.id, error, error.detail)
-            later = retry.RetryAt(self.clock.now() + PUT_OFF, counted=False)
-            await self._again(fax, None, None, later, error.text)
+            now = self.clock.now()
+            if now - fax.created_at < GIVE_UP_AFTER:
+                await self._again(fax, None, None, retry.RetryAt(now + PUT_OFF, counted=False), error.text)
+            else:
+                await self._end(fax, None, Status.FAILED, None, error.text)
         else:
             if not await self._is_cancelled(fax):
                 return fetched

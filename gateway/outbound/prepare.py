@@ -15,7 +15,7 @@ from pathlib import Path
 from gateway.clock import Clock
 from gateway.documents.normalise import Source
 from gateway.documents.prepare import prepare as make_image
-from gateway.errors import FaxgateError, Refused
+from gateway.errors import FaxgateError, OurTrouble, Refused
 from gateway.fax import Fax, Status
 from gateway.ids import new_id
 from gateway.outbound.telling import about_end
@@ -29,6 +29,8 @@ from gateway.store.wake import DIAL, NOTICES, Wake
 log = logging.getLogger(__name__)
 
 PUT_OFF = timedelta(seconds=60)
+GIVE_UP_AFTER = timedelta(hours=24)
+"""As with every trouble of ours: after a day the sender is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,11 @@ class Preparation:
             log.info("fax %s: document refused: %s", fax.id, error)
             await self._refuse(fax, error)
         except FaxgateError as error:
-            log.error("fax %s cannot be prepared now, trying again later: %s %s", fax.id, error, error.detail)
-            await self._put_off(fax, error)
+            log.error("fax %s cannot be prepared now: %s %s", fax.id, error, error.detail)
+            if self.clock.now() - fax.created_at < GIVE_UP_AFTER:
+                await self._put_off(fax, error)
+            else:
+                await self._refuse(fax, error)
         else:
             now = self.clock.now()
             async with self.store.begin() as connection:
@@ -96,7 +101,10 @@ class Preparation:
 
         Raises DocumentRefused, OurTrouble.
         """
-        folder = Path(tempfile.mkdtemp(prefix="prepare-", dir=self.spool))
+        try:
+            folder = Path(tempfile.mkdtemp(prefix="prepare-", dir=self.spool))
+        except OSError as error:
+            raise OurTrouble("The document cannot be prepared right now.", detail=str(error)) from error
         try:
             pdf, image = folder / "fax.pdf", folder / "fax.tiff"
             pages = await self.sandbox.run(make_image, sources, pdf, image, self.max_pages)
@@ -107,7 +115,7 @@ class Preparation:
             shutil.rmtree(folder, ignore_errors=True)
         return FaxImage(pdf_key, image_key, pages)
 
-    async def _refuse(self, fax: Fax, error: Refused) -> None:
+    async def _refuse(self, fax: Fax, error: FaxgateError) -> None:
         now = self.clock.now()
         async with self.store.begin() as connection:
             await faxes.move(connection, fax, Status.FAILED, now, error=error.text)
