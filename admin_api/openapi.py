@@ -8,6 +8,7 @@ nothing that this program's source does not.
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import version
 from typing import Any
@@ -18,6 +19,18 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from admin_api.bodies import (
+    BESIDE_DATA,
+    JSON,
+    LEFT_OUT,
+    Schema,
+    bare_document_parameters,
+    binary,
+    resolved,
+    said_of_body,
+    taken,
+    without_null,
+)
 from admin_api.envelope import revision_of
 from admin_api.operations import Operation
 from admin_api.paging import ListQuery
@@ -25,8 +38,6 @@ from admin_api.revisions import etag, not_modified
 from gateway.letters import TEMPLATES
 
 REFERENCE = "#/components/schemas/{model}"
-JSON = "application/json"
-Schema = dict[str, Any]
 
 ABOUT = """\
 Send, receive and follow faxes. Every answer is an envelope: what was asked for is in `data`, and `status` is `success`.
@@ -124,6 +135,10 @@ class Reference:
 
 def described(operations: Sequence[Operation]) -> Schema:
     """The OpenAPI document. Pure."""
+    operations = [
+        replace(operation, **BESIDE_DATA.get(operation.path, {})) if operation.method == "PUT" else operation
+        for operation in operations
+    ]
     schemas, definitions = _schemas(operations)
     paths: dict[str, Schema] = {}
     for operation in operations:
@@ -153,9 +168,9 @@ def _schemas(operations: Iterable[Operation]) -> tuple[_Schemas, dict[str, Schem
     """The schemas of all that the operations take and give, by key and mode, and the named ones."""
     wanted: dict[tuple[str, str], TypeAdapter[Any]] = {}
     for operation in operations:
-        for taken in (operation.query, operation.body):
-            if taken is not None:
-                wanted[repr(taken), "validation"] = TypeAdapter(taken)
+        for model in (operation.query, operation.body):
+            if model is not None:
+                wanted[repr(model), "validation"] = TypeAdapter(model)
         if operation.gives is not None:
             wanted[repr(operation.gives), "serialization"] = TypeAdapter(operation.gives)
     inputs: Any = [(key, mode, adapter) for (key, mode), adapter in wanted.items()]
@@ -186,10 +201,10 @@ def _operation(operation: Operation, path: str, schemas: _Schemas, definitions: 
         )
     if operation.body is not None:
         schema = schemas[repr(operation.body), "validation"]
-        envelope: Schema = {"type": "object", "properties": {"data": schema}}
-        if _resolved(schema, definitions).get("required"):
-            envelope["required"] = ["data"]  # else nothing given is everything by default
-        shown["requestBody"] = {"required": True, "content": {JSON: {"schema": envelope}}}
+        shown["requestBody"] = {"required": True, "content": taken(operation, schema, definitions)}
+        shown["description"] = " ".join([shown.get("description", ""), *said_of_body(operation)]).strip()
+    if operation.uploads:
+        shown["parameters"] += bare_document_parameters(schema, definitions)
     return shown
 
 
@@ -228,37 +243,22 @@ def _path_parameters(path: str) -> list[Schema]:
 def _query_parameters(operation: Operation, schemas: _Schemas, definitions: Mapping[str, Schema]) -> list[Schema]:
     if operation.query is None:
         return []
-    schema = _resolved(schemas[repr(operation.query), "validation"], definitions)
+    schema = resolved(schemas[repr(operation.query), "validation"], definitions)
     required = schema.get("required", [])
     made = []
     for name, found in schema.get("properties", {}).items():
-        kind = {key: value for key, value in found.items() if key not in ("title", "description", "example")}
-        parameter = {"name": name, "in": "query", "required": name in required, "schema": _without_null(kind)}
+        kind = {key: value for key, value in found.items() if key not in LEFT_OUT}
+        parameter = {"name": name, "in": "query", "required": name in required, "schema": without_null(kind)}
         if "description" in found:
             parameter["description"] = found["description"]
         made.append(parameter)
     return made
 
 
-def _resolved(schema: Schema, definitions: Mapping[str, Schema]) -> Schema:
-    reference = schema.get("$ref", "")
-    return definitions[reference.rpartition("/")[2]] if reference else schema
-
-
-def _without_null(schema: Schema) -> Schema:
-    """A URL can leave a parameter out; it cannot say null."""
-    if schema.get("default", ...) is None:
-        schema = {key: value for key, value in schema.items() if key != "default"}
-    kinds = [kind for kind in schema.get("anyOf", []) if kind != {"type": "null"}]
-    if not kinds:
-        return schema
-    others = {key: value for key, value in schema.items() if key != "anyOf"}
-    return {**kinds[0], **others} if len(kinds) == 1 else {**others, "anyOf": kinds}
-
-
 def _responses(operation: Operation, path: str, schemas: _Schemas) -> Schema:
     content: Schema = {
-        kind: {"schema": _envelope(operation, schemas) if kind == JSON else {}} for kind in operation.media_types
+        kind: {"schema": _envelope(operation, schemas) if kind == JSON else _document(kind)}
+        for kind in operation.media_types
     }
     responses: Schema = {str(operation.status): {"description": "Success", "content": content}}
     codes = {401, 403, 429, 503}
@@ -279,6 +279,10 @@ def _responses(operation: Operation, path: str, schemas: _Schemas) -> Schema:
         schema = {"$ref": REFERENCE.format(model="Error")}
         responses[str(code)] = {"description": ERRORS[code], "content": {JSON: {"schema": schema}}}
     return responses
+
+
+def _document(kind: str) -> Schema:
+    return {"type": "string"} if kind.startswith("text/") else binary(kind)
 
 
 def _envelope(operation: Operation, schemas: _Schemas) -> Schema:
@@ -336,8 +340,8 @@ def groups(description: Schema) -> dict[str, list[Schema]]:
 def _fields(message: Schema, definitions: Mapping[str, Schema]) -> list[tuple[str, str, str]]:
     """(name, type, description) of each field of `data`."""
     schema = message.get("content", {}).get(JSON, {}).get("schema", {}).get("properties", {}).get("data", {})
-    schema = _resolved(schema, definitions)
-    schema = _resolved(schema.get("items", schema), definitions)
+    schema = resolved(schema, definitions)
+    schema = resolved(schema.get("items", schema), definitions)
     return [
         (name, words(found, definitions), found.get("description", ""))
         for name, found in schema.get("properties", {}).items()
@@ -350,7 +354,7 @@ def words(schema: Schema, definitions: Mapping[str, Schema]) -> str:
     >>> words({"anyOf": [{"type": "integer"}, {"type": "null"}]}, {}), words({"enum": ["a", "b"]}, {})
     ('integer or null', 'a | b')
     """
-    schema = _resolved(schema, definitions)
+    schema = resolved(schema, definitions)
     if "enum" in schema:
         return " | ".join(map(str, schema["enum"]))
     if "const" in schema:

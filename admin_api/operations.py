@@ -44,6 +44,10 @@ class Operation:
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
     """The model of `data` in the body."""
+    action: str = ""
+    """The one value of `action` beside `data`; empty where the body has none."""
+    uploads: tuple[str, ...] = ()
+    """The types of documents that may come instead of JSON: as the body, described by the query, or in a multipart."""
     gives: Any = None
     """The type of `data` in what it answers (a model, a TypedDict, `list[...]`); None leaves it undescribed."""
     status: int = 200

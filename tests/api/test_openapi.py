@@ -1,7 +1,8 @@
 """The description of the API is true: a fuzzer that believes it finds a server that does as it says."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,11 +13,41 @@ from schemathesis import APIOperation, Case, CheckFunction, GenerationMode
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from admin_api.app import api
+from admin_api.sending import DOCUMENT_TYPES
 from admin_api.server import Server
+from gateway.clock import Clock
+from gateway.outbound.order import Orders
+from gateway.outbound.submit import Submissions
+from gateway.ports import Documents
+from gateway.sandbox import Sandbox
+from gateway.store.engine import Store
+from gateway.store.wake import Wake
 from tests.api.house import AS_SUPERUSER, House
 
 EXAMPLES = 8
 """Requests of each operation and kind; enough that each parameter is tried."""
+
+
+@pytest.fixture
+async def server(store: Store, documents: Documents, wake: Wake, tmp_path: Path) -> AsyncIterator[Server]:
+    """With every route there is; what it takes to be sent is stored, and nothing sends it."""
+    submissions = Submissions(store, documents, wake, Clock(), operator="")
+    orders = Orders(
+        store=store,
+        documents=documents,
+        submissions=submissions,
+        sandbox=Sandbox(),
+        clock=Clock(),
+        spool=tmp_path,
+        max_pages=5,
+    )
+    await submissions.start()
+    running = Server(api(store, documents, Clock(), wake=wake, orders=orders))
+    await running.start("127.0.0.1", 0)
+    yield running
+    await running.stop()
+    await submissions.stop()
 
 
 @pytest.fixture
@@ -108,3 +139,39 @@ async def test_the_description_is_not_sent_twice(client: httpx.AsyncClient) -> N
     first = await client.get("/openapi.json")
     again = await client.get("/openapi.json", headers={"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
+
+
+async def test_what_stands_beside_data_is_described(description: dict[str, Any]) -> None:
+    faxes = "/v2/accounts/{account_id}/faxes"
+    for folder, action in (("outbox", "resubmit"), ("inbox", "forward")):
+        taken = description["paths"][f"{faxes}/{folder}/{{fax_id}}"]["put"]["requestBody"]["content"]
+        schema = taken["application/json"]["schema"]
+        assert schema["properties"]["action"] == {"const": action}
+        assert schema["required"] == ["action"]  # what is not changed stays as it was
+        assert "data" in schema["properties"]
+
+
+@pytest.mark.parametrize("alias", ["", "/outgoing"])
+async def test_the_documents_that_may_come_along_are_described(description: dict[str, Any], alias: str) -> None:
+    put = description["paths"][f"/v2/accounts/{{account_id}}/faxes{alias}"]["put"]
+    taken = put["requestBody"]["content"]
+    assert {"application/json", "multipart/form-data", "multipart/mixed", *DOCUMENT_TYPES} == taken.keys()
+    assert "action" not in taken["application/json"]["schema"]["properties"]
+    for kind in DOCUMENT_TYPES:
+        assert taken[kind]["schema"] == {"type": "string", "format": "binary", "contentMediaType": kind}
+    for kind in ("multipart/form-data", "multipart/mixed"):
+        parts = taken[kind]["schema"]
+        assert parts["required"] == ["data", "content"]
+        assert parts["properties"]["content"]["items"] == {"type": "string", "format": "binary"}
+        assert taken[kind]["encoding"]["data"] == {"contentType": "application/json"}
+        assert "application/pdf" in taken[kind]["encoding"]["content"]["contentType"]
+    # A document alone is described by the query.
+    named = {one["name"]: one for one in put["parameters"] if one["in"] == "query"}
+    assert {"to_number", "from_number", "retries", "name", "notifications.email.send_to"} <= named.keys()
+    assert "document" not in named
+    assert not any(one["required"] for one in named.values())
+
+
+async def test_a_document_is_answered_as_bytes(description: dict[str, Any]) -> None:
+    get = description["paths"]["/v2/accounts/{account_id}/faxes/inbox/{fax_id}/attachment"]["get"]
+    assert get["responses"]["200"]["content"]["application/pdf"]["schema"]["format"] == "binary"
