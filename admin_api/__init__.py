@@ -5,6 +5,7 @@
     app             the addresses, and what stands behind each
     operations      what can be done: routes, checks and description come from this one list
     openapi         the description: /openapi.json, and /docs to read it
+    bodies          what the description says of bodies
     answers         the shapes of the answers
     tracing         request ids, the access log, the last resort
     auth            who is calling, and for which account

@@ -3,23 +3,13 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from admin_api.operations import ACCOUNT, Operation
-from admin_api.sending import DOCUMENT_TYPES
+from admin_api.operations import Operation
 
 JSON = "application/json"
 MULTIPARTS = ("multipart/form-data", "multipart/mixed")
 LEFT_OUT = frozenset({"title", "description", "example"})
 """Of a field's schema, where a parameter says them itself or nobody needs them."""
 Schema = dict[str, Any]
-
-# What the operations that send do not yet say of themselves.
-BESIDE_DATA: Mapping[str, Mapping[str, Any]] = {
-    f"{ACCOUNT}/faxes": {"uploads": DOCUMENT_TYPES},
-    f"{ACCOUNT}/faxes/outgoing": {"uploads": DOCUMENT_TYPES},
-    f"{ACCOUNT}/faxes/outbox/{{fax_id}}": {"action": "resubmit"},
-    f"{ACCOUNT}/faxes/inbox/{{fax_id}}": {"action": "forward"},
-}
-"""Of the PUTs, by path."""
 
 
 def taken(operation: Operation, schema: Schema, definitions: Mapping[str, Schema]) -> Schema:

@@ -8,7 +8,6 @@ nothing that this program's source does not.
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import version
 from typing import Any
@@ -20,7 +19,6 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from admin_api.bodies import (
-    BESIDE_DATA,
     JSON,
     LEFT_OUT,
     Schema,
@@ -135,10 +133,6 @@ class Reference:
 
 def described(operations: Sequence[Operation]) -> Schema:
     """The OpenAPI document. Pure."""
-    operations = [
-        replace(operation, **BESIDE_DATA.get(operation.path, {})) if operation.method == "PUT" else operation
-        for operation in operations
-    ]
     schemas, definitions = _schemas(operations)
     paths: dict[str, Schema] = {}
     for operation in operations:

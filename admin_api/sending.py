@@ -140,6 +140,7 @@ class Sending:
                 summary="Send a fax",
                 scope=SEND,
                 body=NewFax,
+                uploads=DOCUMENT_TYPES,
                 gives=FaxDetail,
                 status=202,
             )
@@ -161,6 +162,7 @@ class Sending:
                 summary="Send a fax again, as a new one",
                 scope=SEND,
                 body=ChangedFax,
+                action="resubmit",
                 gives=FaxDetail,
                 status=202,
             ),
@@ -171,6 +173,7 @@ class Sending:
                 summary="Send a received fax on, as a new one",
                 scope=SEND,
                 body=ChangedFax,
+                action="forward",
                 gives=FaxDetail,
                 status=202,
             ),

@@ -194,8 +194,8 @@ class CallFiles:
         return self.identity() is not None and not self._delivered.exists()
 
     def forget_outgoing(self) -> None:
-        """The outgoing half may go. Unknown calls are ignored."""
-        if self.call.exists():
+        """The outgoing half may go. Unknown calls are ignored, and a refusal stays."""
+        if self.call.exists() and self._text() != REFUSED:
             self._forgotten.touch()
             self.tidy()
 

@@ -53,6 +53,7 @@ async def test_a_call_that_was_asked_about_before_it_began_is_never_made(open_li
         placed = order(BOX_NUMBER, two_pages, 2)
         assert (await bench.line.settle(placed.call_id)).state == CallState.UNANSWERED
         await bench.line.forget(placed.call_id)
+        assert [file.read_text() for file in bench.directory.iterdir()] == [REFUSED]
         result = await bench.line.call(placed, lambda _: None)
         assert (result.success, result.answered) == (False, False)
         assert bench.incoming.calls == []
