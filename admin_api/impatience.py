@@ -15,13 +15,20 @@ class Impatient(H11Protocol):
     patience = 30.0
     """Seconds for a whole request head, and for each piece of its body."""
     most_connections = 1000
+    most_of_one_peer = 500
+    """Half, so that no peer shuts the others out; as many as that, because a proxy in front of us is one peer."""
+    whole_body = 20.0
+    """How many patiences a body may take in all."""
 
     _heard_at = 0.0
     _waiting_since: float | None = None
+    _body_since: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
-        if len(self.server_state.connections) > self.most_connections:
+        connections = self.server_state.connections
+        own = sum(1 for other in connections if _host(other) == _host(self))
+        if len(connections) > self.most_connections or own > self.most_of_one_peer:
             transport.abort()
             return
         self._heard_at = self._waiting_since = self.loop.time()
@@ -41,8 +48,19 @@ class Impatient(H11Protocol):
         elif self._waiting_since is None:
             self._waiting_since = now
         late_head = self._waiting_since is not None and now - self._waiting_since > self.patience
-        late_body = state is h11.SEND_BODY and now - self._heard_at > self.patience
+        if state is not h11.SEND_BODY:
+            self._body_since = None
+        elif self._body_since is None:
+            self._body_since = now
+        late_body = self._body_since is not None and (
+            now - self._heard_at > self.patience or now - self._body_since > self.patience * self.whole_body
+        )
         if late_head or late_body:
             self.transport.close()
         else:
             self.loop.call_later(self.patience * CHECKED_EVERY, self._watch)
+
+
+def _host(protocol: object) -> str:
+    client = getattr(protocol, "client", None)
+    return str(client[0]) if client else ""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -24,8 +24,14 @@ ACCOUNT = "/accounts/{account_id}"
 PUBLIC = "public"
 """The scope of what needs no token."""
 
-MOST_JSON = 1 << 20
+MOST_JSON = 1 << 16
 """Bytes of a JSON body."""
+
+MOST_DEPTH = 32
+"""Of a JSON body, one in another."""
+
+MOST_PROBLEMS = 20
+"""That are named in one answer."""
 
 Answer = Callable[[Request], Awaitable[Response]]
 Model = TypeVar("Model", bound=BaseModel)
@@ -81,22 +87,27 @@ def _check_scope(calling: Caller, scope: str) -> None:
 async def read_json(request: Request, most: int = MOST_JSON) -> dict[str, Any]:
     """The JSON object of a body. Raises BadField, TooLarge."""
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most:
-            raise TooLarge(f"A JSON body has at most {most} bytes.")
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > most:
+                raise TooLarge(f"A JSON body has at most {most} bytes.")
+    except ClientDisconnect as error:
+        raise BadField("body", "The body broke off.") from error
     try:
         found = json.loads(body.decode("utf-8"))
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise BadField("body", f"The body is no JSON: {error}") from error
+    if _deeper_than(found, MOST_DEPTH):
+        raise BadField("body", f"The body is nested more than {MOST_DEPTH} deep.")
     if not isinstance(found, dict):
         raise BadField("body", 'The body is an object: {"data": {...}}.')
     return found
 
 
-async def read_data(request: Request, model: type[Model]) -> Model:
+async def read_data(request: Request, model: type[Model], most: int = MOST_JSON) -> Model:
     """`data` of the body, as the model. Raises BadField, BadFields, TooLarge."""
-    body = await read_json(request)
+    body = await read_json(request, most)
     return validated(model, body.get("data", {}))
 
 
@@ -112,5 +123,20 @@ def problems(error: ValidationError) -> Sequence[tuple[str, str, str]]:
     """(dotted field, code, message) of each."""
     return [
         (".".join(str(part) for part in problem["loc"]) or "data", problem["type"], problem["msg"])
-        for problem in error.errors()
+        for problem in error.errors(include_url=False, include_input=False)[:MOST_PROBLEMS]
     ]
+
+
+def _deeper_than(value: object, most: int) -> bool:
+    """Level by level, so that depth costs no recursion."""
+    level = [value]
+    for _ in range(most):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, (dict, list))
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+        if not level:
+            return False
+    return True

@@ -83,6 +83,10 @@ class NewToken(TokenDetail):
     api_key: NotRequired[Annotated[str, Field(description="The key; shown this once.")]]
 
 
+MOST_BYTES = 4096
+"""Of a body that anybody may send."""
+
+
 class ApiKey(BaseModel):
     """A key to exchange."""
 
@@ -195,7 +199,7 @@ class Tokens:
 
     async def exchange(self, request: Request) -> Response:
         """PUT /api_auth"""
-        key = (await read_data(request, ApiKey)).api_key
+        key = (await read_data(request, ApiKey, MOST_BYTES)).api_key
         peer = peer_of(request)
         try:
             self.throttle.check(peer, key)

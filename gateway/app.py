@@ -187,7 +187,9 @@ class App:
             self._stack.push_async_callback(line.stop)
             if problem := line.status().problem:
                 log.error("line %s is unavailable: %s", line.name, problem)
-        keeping_house = asyncio.create_task(keep_house(self.store, self.documents, self.clock), name="housekeeping")
+        keeping_house = asyncio.create_task(
+            keep_house(self.store, self.documents, self.clock, spool), name="housekeeping"
+        )
         self._stack.push_async_callback(_cancelled, keeping_house)
         await dispatcher.start()
         self._stack.push_async_callback(dispatcher.stop)

@@ -118,7 +118,7 @@ class PublicNetwork(httpcore.AsyncNetworkBackend):
         try:
             async with asyncio.timeout(timeout):
                 addresses = [ipaddress.ip_address(text) for text in await self._resolve(host, port)]
-        except OSError as error:
+        except (OSError, UnicodeError, OverflowError) as error:  # no such name; a name or port that none can have
             raise NotRetrieved(f"could not retrieve file, the host {host} was not found", detail=str(error)) from error
         permitted = [address for address in addresses if self._permits(address)]
         if not permitted:
@@ -235,11 +235,12 @@ class Fetcher:
 def _url(text: str, base: httpx.URL | None = None) -> httpx.URL:
     try:
         url = httpx.URL(text) if base is None else base.join(text)
-        if url.scheme in ("http", "https") and url.host:
+        url.host.encode("idna")  # raises where a label is empty or too long
+        if url.scheme in ("http", "https") and url.host and (url.port is None or 0 < url.port < 65536):
             return url
     except (httpx.InvalidURL, ValueError) as error:
         raise NotRetrieved("could not retrieve file, its URL cannot be understood", detail=str(error)) from error
-    raise NotRetrieved("could not retrieve file, its URL is neither http nor https")
+    raise NotRetrieved("could not retrieve file, its URL is neither http nor https, or names no port that there is")
 
 
 def _headers(request: DocumentRequest, url: httpx.URL) -> dict[str, str]:

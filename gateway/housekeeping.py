@@ -1,14 +1,17 @@
-"""Keeps the house: old events go, and documents that a crash left without an owner. Runs in every worker; that several
-do the same work at once does no harm."""
+"""Keeps the house: old events go, and documents and spooled files that a crash left without an owner. Runs in every
+worker; that several do the same work at once does no harm.
+"""
 
 import asyncio
 import logging
 from datetime import timedelta
+from pathlib import Path
 
 from gateway.clock import Clock
 from gateway.errors import FaxgateError
 from gateway.orphans import sweep
 from gateway.ports import Documents
+from gateway.spool import remove_abandoned
 from gateway.store import events
 from gateway.store.engine import Store
 
@@ -18,7 +21,7 @@ PRUNED_EVERY = timedelta(minutes=1)
 SWEPT_EVERY = timedelta(days=1)
 
 
-async def keep_house(store: Store, documents: Documents, clock: Clock) -> None:
+async def keep_house(store: Store, documents: Documents, clock: Clock, spool: Path) -> None:
     """For ever; cancel it to stop. Trouble is logged, and the work is done at the next turn."""
     sweep_at = clock.now()
     while True:
@@ -28,7 +31,8 @@ async def keep_house(store: Store, documents: Documents, clock: Clock) -> None:
                 await events.prune(connection, now)
             if now >= sweep_at:
                 await sweep(store, documents, now)
+                await asyncio.to_thread(remove_abandoned, spool, now.timestamp())
                 sweep_at = now + SWEPT_EVERY
-        except FaxgateError as error:
-            log.error("housekeeping: %s %s", error, error.detail)
+        except (FaxgateError, OSError) as error:
+            log.error("housekeeping: %s %s", error, getattr(error, "detail", ""))
         await asyncio.sleep(PRUNED_EVERY.total_seconds())

@@ -108,7 +108,7 @@ async def test_what_else_goes_wrong_is_said_in_words(origin: Origin, into: Path,
         f"{origin.url}/empty": "it is empty",
         f"http://127.0.0.1:{unused_tcp_port}/": "no connection to the server",
         "http://[::1/": "its URL cannot be understood",
-        "gopher://127.0.0.1/": "its URL is neither http nor https",
+        "gopher://127.0.0.1/": "its URL is neither http nor https, or names no port that there is",
     }
     for url, words in expected.items():
         assert (await refusal(fetcher, into, url)).text == f"could not retrieve file, {words}"
@@ -226,3 +226,20 @@ def unused_tcp_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://a..com/",
+        "http://.com/",
+        f"http://{'a' * 70}.com/",
+        "http://127.0.0.1:99999/",
+        "http://127.0.0.1:0/",
+        "http://[::1/",
+        "http://a\u3002.com/",
+    ],
+)
+async def test_an_address_that_cannot_be_is_refused_and_not_a_fault(url: str, tmp_path: Path) -> None:
+    with pytest.raises(NotRetrieved, match="could not retrieve file"):
+        await Fetcher().fetch(DocumentRequest(url=url), tmp_path / "document")

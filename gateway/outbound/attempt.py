@@ -129,6 +129,10 @@ class Calling:
                 await self._again(fax, None, None, retry.RetryAt(now + PUT_OFF, counted=False), error.text)
             else:
                 await self._end(fax, None, Status.FAILED, None, error.text)
+        except Exception:
+            # A fault of ours that would come again: the sender hears of it instead of waiting for ever.
+            log.exception("fax %s: its document could not be fetched", fax.id)
+            await self._end(fax, None, Status.FAILED, None, "The document could not be retrieved.")
         else:
             if not await self._is_cancelled(fax):
                 return fetched

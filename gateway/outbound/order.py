@@ -21,7 +21,7 @@ from gateway.documents import refusals
 from gateway.documents.inspect import inspect
 from gateway.documents.kinds import HEAD, TAKEN, TAKEN_WORDS, Kind, sniff
 from gateway.errors import BadField, BadNumber, Conflict, DocumentRefused, NotFound
-from gateway.fax import DocumentRequest, Fax
+from gateway.fax import Direction, DocumentRequest, Fax
 from gateway.ids import new_id
 from gateway.numbers import to_e164
 from gateway.outbound.submit import MailedDocument, Origin, Particulars, Rendered, Submission, Submissions
@@ -206,7 +206,7 @@ class Orders:
         _check_notifications(order.notifications, account)
         destination = _number("to_number", order.to_number, account)
         owner = None
-        if known is None or order.from_number not in (known.from_number, known.destination):
+        if known is None or order.from_number != _own_number(known):
             calling = _number("from_number", order.from_number, account)
             owner = _owner(calling, boxes, account)
             if owner is None and calling not in numbers:
@@ -290,3 +290,8 @@ def _kind(upload: Upload) -> Kind:
     if kind is Kind.TEXT and upload.declared_type.startswith(("application/pdf", "image/")):
         raise refusals.broken(upload.name, f"text, declared as {upload.declared_type}")
     return kind
+
+
+def _own_number(fax: Fax) -> str:
+    """The number of an earlier fax that was ours, and so needs no further check."""
+    return fax.destination if fax.direction is Direction.INBOUND else fax.from_number

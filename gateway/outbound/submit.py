@@ -167,11 +167,9 @@ class Submissions:
             once=submission.once,
             shares=submission.rendered is not None,
         )
-        try:
-            await self._commit(waiting)
-        except FaxgateError:
-            await self._documents.delete([document.key for document in documents])
-            raise
+        # Where this raises, the documents stay until the sweep: the commit may have happened all the same, when the
+        # database was lost before its answer came.
+        await self._commit(waiting)
         if not waiting.fax_ids or waiting.first is not None:
             await self._documents.delete([document.key for document in documents])  # all repeats: nobody needs them
         return waiting.fax_ids

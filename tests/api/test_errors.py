@@ -202,3 +202,16 @@ async def test_healthz_names_a_line_that_does_not_work(store: Store, documents: 
         assert [line["available"] for line in told] == [line is working for line in given]
         assert ("The line loopback is unavailable." in answer.json()["problems"]) is (broken in given)
         assert "libnowhere" not in answer.text
+
+
+async def test_json_that_is_too_deep_or_too_large_is_refused_at_once(client: httpx.AsyncClient, house: House) -> None:
+    deep = '{"data":' + '{"a":' * 500 + "1" + "}" * 501
+    wide = '{"data":{' + ",".join(f'"k{number}":1' for number in range(100_000)) + "}}"
+    many = '{"data":{' + ",".join(f'"k{number}":1' for number in range(300)) + "}}"
+    for body, status in ((deep, 400), (wide, 413), (many, 400)):
+        for method, path in (("PATCH", f"/v2/accounts/{house.alice.account.id}"), ("PUT", "/v2/api_auth")):
+            answer = await client.request(
+                method, path, content=body.encode(), headers={"X-Auth-Token": house.alice.token}
+            )
+            assert answer.status_code == status, (method, body[:20])
+            assert len(answer.content) < 5000

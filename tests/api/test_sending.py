@@ -349,6 +349,13 @@ async def test_two_requests_at_once_make_one_fax(alice: Alice, documents: Docume
     assert stored_files(tmp_path) == files + 1  # what the others brought is not kept
 
 
+async def test_the_number_of_somebody_else_is_no_sender_of_a_fax_that_is_sent_again(alice: Alice) -> None:
+    """The number that a fax went to is not ours, although the fax is."""
+    old = alice.house.alice.failed
+    changed = {"action": "resubmit", "data": {"from_number": old.destination}}
+    await alice.put(f"/outbox/{old.id}", json=changed, status=400)
+
+
 async def test_a_fax_is_sent_again_from_its_stored_pages(alice: Alice) -> None:
     old = alice.house.alice.failed
     again = await alice.put(f"/outbox/{old.id}", json={"action": "resubmit", "data": {}})
