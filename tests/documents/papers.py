@@ -30,7 +30,8 @@ def line_of(text: str, size: int = 24, x: int = 72, y: int = 700, grey: float = 
 
 def saved(made: pikepdf.Pdf, encryption: pikepdf.Encryption | None = None) -> bytes:
     file = BytesIO()
-    made.save(file, encryption=encryption or False)
+    # The id that qpdf makes up holds the time: the same page twice must be the same bytes.
+    made.save(file, encryption=encryption or False, deterministic_id=encryption is None)
     return file.getvalue()
 
 
