@@ -3,7 +3,6 @@
     FaxgateError
       Refused                    the request is wrong and stays wrong
         UnknownDomain            550 5.1.2   404   no account or faxbox owns the domain
-        UnknownMailbox           550 5.1.1   404
         BadNumber                550 5.1.3   400   the local part is no telephone number
         BadAddress               553 5.1.7   400   the sender address is malformed
         NotPermitted             550 5.7.1   403   this sender may not use the faxbox
@@ -17,7 +16,6 @@
       Unavailable                the request may succeed later
         OurTrouble               451 4.3.0   503   a store or a worker of ours failed
         Busy                     452 4.5.3   429
-        Overloaded               421 4.3.2   503
 
 Each class says once what it means to SMTP (`smtp`: reply code and enhanced status code, RFC 3463) and to HTTP
 (`http`); `smtp.replies` and `admin_api.envelope` only write it down. The text of an instance is for the public: plain,
@@ -64,10 +62,6 @@ class Refused(FaxgateError):
 
 class UnknownDomain(Refused):
     smtp, http, code = "550 5.1.2", 404, "unknown_domain"
-
-
-class UnknownMailbox(Refused):
-    smtp, http, code = "550 5.1.1", 404, "unknown_mailbox"
 
 
 class BadNumber(Refused):
@@ -128,7 +122,3 @@ class OurTrouble(Unavailable):
 
 class Busy(Unavailable):
     smtp, http, code = "452 4.5.3", 429, "busy"
-
-
-class Overloaded(Unavailable):
-    smtp, http, code = "421 4.3.2", 503, "overloaded"

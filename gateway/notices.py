@@ -40,38 +40,39 @@ GRACE_SECONDS = 10.0
 """How long a stop waits for them."""
 
 
-async def about_success(connection: AsyncConnection, fax: Fax, now: datetime) -> list[Notice]:
-    """The receipts of a fax that went through: to its sender and the box's outbound recipients."""
-    return await _to_senders(connection, RECEIPT, fax, now)
-
-
-async def about_failure(connection: AsyncConnection, fax: Fax, now: datetime) -> list[Notice]:
-    """The failure notices of a fax that did not go through, or was cancelled."""
-    return await _to_senders(connection, FAILURE, fax, now)
+async def about_end(connection: AsyncConnection, fax: Fax, status: Status, now: datetime) -> list[Notice]:
+    """The receipts or failure notices of a fax that ends now with this status: to its sender, its box's outbound
+    recipients, and whom the program that ordered it has named by mail."""
+    # The box may be deleted since: the sender hears of it all the same.
+    box = await accounts.known_faxbox(connection, fax.faxbox_id)
+    told = (fax.sender, *(box.outbound_email if box else ()), *recipients(fax.notifications, "email"))
+    kind = RECEIPT if status is Status.COMPLETED else FAILURE
+    return [notices.new(kind, recipient, now, account_id=fax.account_id, fax_id=fax.id) for recipient in _once(told)]
 
 
 async def about_received(connection: AsyncConnection, fax: Fax, now: datetime) -> list[Notice]:
     """The mails that carry a received fax to the box's recipients."""
     box = await accounts.known_faxbox(connection, fax.faxbox_id)
-    recipients = box.inbound_email if box else ()
     return [
         notices.new(INBOUND_FAX, recipient, now, account_id=fax.account_id, fax_id=fax.id)
-        for recipient in _once(recipients)
+        for recipient in _once(box.inbound_email if box else ())
     ]
 
 
-async def _to_senders(connection: AsyncConnection, kind: str, fax: Fax, now: datetime) -> list[Notice]:
-    # The box may be deleted since: the sender hears of it all the same.
-    box = await accounts.known_faxbox(connection, fax.faxbox_id)
-    recipients = (fax.sender, *(box.outbound_email if box else ()))
-    return [
-        notices.new(kind, recipient, now, account_id=fax.account_id, fax_id=fax.id) for recipient in _once(recipients)
-    ]
+def recipients(notifications: dict[str, object], way: str) -> list[str]:
+    """Whom `{way: {"send_to": ...}}` names: one or a list.
+
+    >>> recipients({"email": {"send_to": "a@example.com"}}, "email"), recipients({}, "sms")
+    (['a@example.com'], [])
+    """
+    told = notifications.get(way)
+    send_to = told.get("send_to", []) if isinstance(told, dict) else []
+    return [send_to] if isinstance(send_to, str) else list(send_to)
 
 
-def _once(recipients: tuple[str, ...]) -> list[str]:
+def _once(addresses: tuple[str, ...]) -> list[str]:
     """Each address once, however it is written."""
-    return list({address.lower(): address for address in reversed(recipients) if address}.values())[::-1]
+    return list({address.lower(): address for address in reversed(addresses) if address}.values())[::-1]
 
 
 def _with_pdf(head: Letterhead, fax: Fax, box: Faxbox | None, account: Account, pdf: Path | None) -> bytes:

@@ -46,7 +46,7 @@ class Plan:
 
     call_id: str
     directory: str
-    library: str
+    soname: str
     realtime: bool
     image: str
     pages: int
@@ -130,7 +130,7 @@ class Call:
     """The call from the answer to the hang-up."""
 
     def __init__(self, plan: Plan, control: Control, report: Report, image: Path) -> None:
-        library = load(plan.library)
+        library = load(plan.soname)
         modems = sum(MODEMS[name] for name in plan.modems)
         snr = min((level for level in (plan.snr, plan.far.snr) if level is not None), default=None)
         if snr is not None:

@@ -254,7 +254,7 @@ class LoopbackLine:
         return Plan(
             call_id=order.call_id,
             directory=str(self._directory),
-            library=self._library,
+            soname=self._library,
             realtime=options.realtime,
             image=str(order.image.absolute()),
             pages=order.pages,

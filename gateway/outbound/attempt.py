@@ -18,11 +18,11 @@ from gateway.errors import BadNumber, FaxgateError, NotFound, Refused
 from gateway.explanations import explain
 from gateway.fax import Attempt, CallResult, Direction, Fax, Progress, Status
 from gateway.ids import new_id
+from gateway.notices import about_end
 from gateway.numbers import to_e164
 from gateway.outbound.fetch import Fetching
 from gateway.outbound.prepare import GIVE_UP_AFTER, PUT_OFF
 from gateway.outbound.progress import ProgressWriter
-from gateway.outbound.telling import about_end
 from gateway.ports import CallOrder, CallState, Documents, Line
 from gateway.store import accounts, attempts, faxes, notices, queue
 from gateway.store.engine import Store

@@ -23,9 +23,9 @@ from gateway.documents.kinds import HEAD, TAKEN, TAKEN_WORDS, Kind, sniff
 from gateway.errors import BadField, BadNumber, Conflict, DocumentRefused, NotFound
 from gateway.fax import Direction, DocumentRequest, Fax
 from gateway.ids import new_id
+from gateway.notices import recipients
 from gateway.numbers import to_e164
 from gateway.outbound.submit import MailedDocument, Origin, Particulars, Rendered, Submission, Submissions
-from gateway.outbound.telling import recipients
 from gateway.ports import Documents
 from gateway.routing import FaxRoute
 from gateway.sandbox import Sandbox

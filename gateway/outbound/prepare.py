@@ -18,7 +18,7 @@ from gateway.documents.prepare import prepare as make_image
 from gateway.errors import FaxgateError, OurTrouble, Refused
 from gateway.fax import Fax, Status
 from gateway.ids import new_id
-from gateway.outbound.telling import about_end
+from gateway.notices import about_end
 from gateway.ports import Documents, NewDocument
 from gateway.sandbox import Sandbox
 from gateway.storage import key_for

@@ -53,11 +53,6 @@ async def page(
     return [_from_row(dict(row)) for row in found.mappings()]
 
 
-async def known(connection: AsyncConnection, attempt_id: str) -> Attempt | None:
-    row = (await connection.execute(select(_attempt).where(_attempt.c.id == attempt_id))).mappings().first()
-    return None if row is None else _from_row(dict(row))
-
-
 def _from_row(row: dict[str, Any]) -> Attempt:
     result = _result.validate_python(row["result"])
     return Attempt(**{**row, "direction": Direction(row["direction"]), "result": result})

@@ -100,7 +100,7 @@ def test_a_hang_up_never_leaves_the_two_ends_disagreeing(two_pages: Path, tmp_pa
     plan = Plan(
         call_id="1",
         directory=str(tmp_path),
-        library=SONAME,
+        soname=SONAME,
         realtime=False,
         image=str(two_pages),
         pages=2,

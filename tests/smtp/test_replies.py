@@ -6,10 +6,10 @@ from gateway import errors
 from smtp import replies
 
 EVERY = [
-    (errors.UnknownDomain, "550 5.1.2"), (errors.UnknownMailbox, "550 5.1.1"), (errors.BadNumber, "550 5.1.3"),
+    (errors.UnknownDomain, "550 5.1.2"), (errors.BadNumber, "550 5.1.3"),
     (errors.BadAddress, "553 5.1.7"), (errors.NotPermitted, "550 5.7.1"), (errors.NoDocument, "554 5.6.1"),
     (errors.DocumentRefused, "554 5.6.1"), (errors.TooLarge, "552 5.3.4"), (errors.OurTrouble, "451 4.3.0"),
-    (errors.Busy, "452 4.5.3"), (errors.Overloaded, "421 4.3.2"),
+    (errors.Busy, "452 4.5.3"),
 ]  # fmt: skip
 
 
