@@ -111,6 +111,16 @@ class CallResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """How a call is made, where that can be chosen."""
+
+    v17: bool = True
+    """Whether it offers V.17 (14400 bit/s); without it V.29 (9600) is the fastest."""
+    t38: bool | None = None
+    """T.38 or audio; None leaves it to the line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """A live call, as far as it has got. `page` counts the pages that are through, `pages` is 0 while unknown."""
 

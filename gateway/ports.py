@@ -74,6 +74,8 @@ class CallState(StrEnum):
     ENDED = "ended"
     UNANSWERED = "unanswered"
     """It is certain that the far end never answered, so nothing can have arrived: dial again."""
+    UNREACHABLE = "unreachable"
+    """The line cannot be asked at present, and expects to be soon: ask again."""
     UNKNOWN = "unknown"
     """The line cannot say: the fax may have arrived."""
 
@@ -94,6 +96,10 @@ class LineStatus:
     active: int
     problem: str = ""
     """Why it is unavailable and what to do about it."""
+    channels: int = 1
+    """Calls that it can carry at a time, whichever processes make them."""
+    t38: bool = False
+    """Whether its calls use T.38 where the order leaves that open."""
 
 
 class Line(Protocol):
@@ -123,6 +129,10 @@ class Line(Protocol):
 
     async def settle(self, call_id: str) -> CallRecord:
         """What became of a call that was begun before a crash, perhaps by another process."""
+        ...
+
+    async def follow(self, call_id: str, pages: int, progress: Callable[[Progress], None]) -> CallResult:
+        """Wait for the end of a LIVE call that was begun before a crash; else as `call`. `pages` are those it sends."""
         ...
 
     async def forget(self, call_id: str) -> None:

@@ -9,12 +9,13 @@ is told until `IncomingCalls.ended` returns, after a restart too, and whichever 
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
 import sys
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -36,6 +37,8 @@ SOURCE = Path(__file__).parents[2]
 
 GRACE_SECONDS = 15.0
 """How long a call may take to hang up before its process is killed."""
+FOLLOW_SECONDS = 0.5
+"""How often a call that another process has begun is looked at."""
 
 
 @dataclass(slots=True)
@@ -70,6 +73,8 @@ class LoopbackLine:
         self._incoming: IncomingCalls | None = None
         self._freed: Callable[[], None] = lambda: None
         self._running: dict[str, _Running] = {}
+        self._followed: dict[str, asyncio.Event] = {}
+        """Calls of other processes whose end is waited for; set where the hang-up is asked for."""
         self._deliveries: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.Task[None] | None = None
 
@@ -99,12 +104,15 @@ class LoopbackLine:
                 task.cancel()
 
     def status(self) -> LineStatus:
-        active = len(self._running)
+        active, channels = len(self._running), self._options.channels
+        status = LineStatus(
+            name=self.name, available=True, free=max(channels - active, 0), active=active, channels=channels
+        )
         try:
             load(self._library)
         except SpandspMissingError as error:
-            return LineStatus(name=self.name, available=False, free=0, active=active, problem=str(error))
-        return LineStatus(name=self.name, available=True, free=max(self._options.channels - active, 0), active=active)
+            return replace(status, available=False, free=0, problem=str(error))
+        return status
 
     async def call(self, order: CallOrder, progress: Callable[[Progress], None]) -> CallResult:
         status = self.status()
@@ -122,7 +130,24 @@ class LoopbackLine:
             await self.hang_up(order.call_id)
             raise
 
+    async def follow(self, call_id: str, pages: int, progress: Callable[[Progress], None]) -> CallResult:
+        """Its progress goes to the process that has begun it, so none is told here."""
+        if call_id in self._followed:
+            raise RuntimeError(f"call {call_id} is followed already")
+        hang_up = self._followed[call_id] = asyncio.Event()
+        try:
+            while (known := await self.settle(call_id)).state is CallState.LIVE:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(hang_up.wait(), FOLLOW_SECONDS)
+                    # The process that has begun it holds the other end of its stdin, and so nobody else can.
+                    raise RuntimeError(f"call {call_id} is another process's to hang up")
+        finally:
+            del self._followed[call_id]
+        return known.result or _undelivered("NORMAL_TEMPORARY_FAILURE", "the process of the call died", pages)
+
     async def hang_up(self, call_id: str) -> None:
+        if followed := self._followed.get(call_id):
+            followed.set()
         running = self._running.get(call_id)
         if running is None:
             return
@@ -350,15 +375,18 @@ def _ask_to_hang_up(process: asyncio.subprocess.Process) -> None:
 
 
 def _failed(order: CallOrder, cause: str, text: str) -> CallResult:
+    return replace(_undelivered(cause, text, order.pages), local_station_id=order.local_station_id)
+
+
+def _undelivered(cause: str, text: str, pages: int) -> CallResult:
     """A call that was not made, or of which it is certain that it delivered nothing."""
     return CallResult(
         success=False,
         answered=False,
-        total_pages=order.pages,
+        total_pages=pages,
         result_text=text,
         cause=CAUSES[cause],
         hangup_cause=cause,
-        local_station_id=order.local_station_id,
         ended_at=datetime.now(UTC),
     )
 

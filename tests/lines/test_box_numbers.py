@@ -86,7 +86,7 @@ async def test_a_call_beyond_the_channels_is_congestion(open_line: OpenLine, two
         first = asyncio.create_task(bench.send(BOX_NUMBER, two_pages, 2))
         await until(lambda: bool(bench.heard))
         status = bench.line.status()
-        assert (status.available, status.free, status.active) == (True, 0, 1)
+        assert (status.available, status.free, status.active, status.channels) == (True, 0, 1, 1)
         second = await bench.send(BOX_NUMBER, two_pages, 2)
         assert (second.success, second.cause, second.hangup_cause) == (False, 34, "NORMAL_CIRCUIT_CONGESTION")
         assert (await first).success

@@ -132,6 +132,49 @@ async def test_another_gateways_live_call_is_left_alone(open_line: OpenLine, man
         assert (await bench.line.settle(call_id)).state == CallState.ENDED
 
 
+async def test_another_gateways_call_is_followed_to_its_end(
+    open_line: OpenLine, many_pages: Path, tmp_path: Path
+) -> None:
+    call_id = new_id()
+    other = await start_doomed(tmp_path / "spool", call_id, many_pages, MANY, "realtime", b"answered")
+    async with open_line() as bench:
+        followed = asyncio.create_task(bench.line.follow(call_id, MANY, bench.heard.append))
+        done, _ = await asyncio.wait([followed], timeout=0.3)
+        assert not done
+        other.kill()
+        await other.wait()
+        result = await asyncio.wait_for(followed, 10)
+        assert (result.success, result.answered, result.result_code) == (False, True, 49)
+
+
+async def test_a_followed_call_that_died_has_delivered_nothing(open_line: OpenLine, tmp_path: Path) -> None:
+    call_id = new_id()
+    files = CallFiles(tmp_path / "spool" / "calls", call_id)
+    lock = files.begin(None)
+    async with open_line() as bench:
+        followed = asyncio.create_task(bench.line.follow(call_id, 3, bench.heard.append))
+        done, _ = await asyncio.wait([followed], timeout=0.1)
+        assert not done
+        os.close(lock)
+        result = await asyncio.wait_for(followed, 10)
+        assert (result.answered, result.total_pages, result.cause) == (False, 3, 41)
+
+
+async def test_another_gateways_call_is_not_ours_to_hang_up(open_line: OpenLine, tmp_path: Path) -> None:
+    call_id = new_id()
+    lock = CallFiles(tmp_path / "spool" / "calls", call_id).begin(None)
+    async with open_line() as bench:
+        followed = asyncio.create_task(bench.line.follow(call_id, 3, bench.heard.append))
+        await asyncio.sleep(0.05)
+        with pytest.raises(RuntimeError, match="followed already"):
+            await bench.line.follow(call_id, 3, bench.heard.append)
+        await bench.line.hang_up(call_id)
+        with pytest.raises(RuntimeError, match="another process's"):
+            await asyncio.wait_for(followed, 5)
+        assert (await bench.line.settle(call_id)).state == CallState.LIVE
+    os.close(lock)
+
+
 async def test_an_incoming_call_that_died_with_everything_is_told_at_the_next_start(
     open_line: OpenLine, tmp_path: Path
 ) -> None:

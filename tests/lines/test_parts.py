@@ -103,7 +103,7 @@ def test_a_header_is_made_of_what_the_librarys_font_has() -> None:
 async def test_without_the_library_the_line_says_what_to_install(open_line: OpenLine, two_pages: Path) -> None:
     async with open_line(library="libspandsp-that-is-not-there.so.2") as bench:
         status = bench.line.status()
-        assert (status.available, status.free, status.active) == (False, 0, 0)
+        assert (status.available, status.free, status.active, status.channels) == (False, 0, 0, 30)
         for package in ("libspandsp2;", "libspandsp2t64", "Alpine", "Homebrew"):
             assert package in status.problem
         result = await bench.send("+12025550190", two_pages, 2)
