@@ -73,6 +73,8 @@ class Faxbox:
     "method": ..., "type": ...}}, "outbound": {...}}`, each part only where it is set."""
     t38: bool | None = None
     """Whether its calls use T.38; None leaves it to the line."""
+    resume: bool = False
+    """Whether a call after one that was cut off sends only the pages that are missing, and says so on them."""
 
     @property
     def number(self) -> str:

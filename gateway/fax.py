@@ -150,11 +150,20 @@ class Attempt:
     from_number: str
     to_number: str
     started_at: datetime
+    v17: bool = True
+    t38: bool | None = None
+    """Both as asked of the line; `t38` is None where nothing was."""
+    first_page: int = 1
+    """The page of the document with which it begins; `result` counts the pages from there."""
     result: CallResult | None = None
     outcome: str = ""
     """`` while it runs, then `completed`, `failed`, `cancelled`, `partial` or `unknown`."""
     counted: bool = True
     """False where the fault was ours or the network's: such an attempt uses up none of the tries."""
+
+    @property
+    def means(self) -> Means:
+        return Means(v17=self.v17, t38=self.t38)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

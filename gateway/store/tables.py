@@ -94,6 +94,7 @@ faxbox = Table(
     Column("body_as_page", Boolean, nullable=False),
     # None leaves it to the line.
     Column("t38", Boolean, nullable=True),
+    Column("resume", Boolean, nullable=False, server_default=text("false")),
     # As it was written: a domain, or an address at it. `domain` holds the domain itself.
     _text("custom_address"),
     _json("inbound_email"),
@@ -205,6 +206,10 @@ attempt = Table(
     _text("from_number"),
     _text("to_number"),
     Column("started_at", Utc, nullable=False),
+    # What was asked of the line; t38 is NULL where nothing was (a call that came in).
+    Column("v17", Boolean, nullable=False, server_default=text("true")),
+    Column("t38", Boolean, nullable=True),
+    Column("first_page", Integer, nullable=False, server_default="1"),
     Column("outcome", String(16), nullable=False, server_default=""),
     Column("counted", Boolean, nullable=False),
     Column("result", Json, nullable=True),
@@ -214,12 +219,43 @@ attempt = Table(
 slot = Table(
     "slot",
     metadata,
-    # ("account", account id, 0..max_calls-1) or ("destination", number, 0): a call holds one of each. The key is the
-    # limit: two processes cannot both insert it.
+    # ("account", account id, 0..max_calls-1), ("destination", number, 0) or ("line", its digest, 0..channels-1);
+    # a call holds one of each. The key is the limit: two processes cannot both insert it.
     Column("kind", String(12), primary_key=True),
     Column("key", String(32), primary_key=True),
     Column("place", Integer, primary_key=True),
     _id("fax_id", nullable=False, index=True),
+)
+
+destination = Table(
+    "destination",
+    metadata,
+    # The means with which the last fax to this number got through, where the plain ones are not those. Of each account
+    # its own: what one has found out of a number is not to be seen in what another's calls do.
+    _id("account_id", ForeignKey("account.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", String(32), primary_key=True),
+    Column("v17", Boolean, nullable=False),
+    Column("t38", Boolean, nullable=False),
+    # When it was found out.
+    Column("at", Utc, nullable=False, index=True),
+)
+
+line_drain = Table(
+    "line_drain",
+    metadata,
+    # A line that gets no more calls, in any process, until the operator says so.
+    Column("name", Text, primary_key=True),
+    Column("since", Utc, nullable=False),
+)
+
+alert = Table(
+    "alert",
+    metadata,
+    # When the operator was last told of this trouble on this line. The key holds the limit: two processes that meet the
+    # same trouble at once send one mail.
+    Column("line", Text, primary_key=True),
+    Column("cause", String(64), primary_key=True),
+    Column("at", Utc, nullable=False),
 )
 
 smtplog = Table(

@@ -7,12 +7,17 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from gateway.errors import OurTrouble
-from gateway.store.engine import Store
+from gateway.store import accounts, attempts
+from gateway.store.engine import Store, _engines, upgrade
 from gateway.store.tables import metadata
 from gateway.store.wake import DIAL, PREPARE, Wake
+
+NOON = "2026-11-23 12:00:00.000000"
+TIMES = {"created_at": NOON, "revision": 1}
+CALL = {"started_at": NOON, "counted": True}
 
 
 async def test_the_migrations_build_the_schema(store: Store) -> None:
@@ -21,6 +26,28 @@ async def test_the_migrations_build_the_schema(store: Store) -> None:
 
     async with store.read() as connection:
         assert await connection.run_sync(differences) == []
+
+
+async def test_what_an_older_gateway_has_stored_is_read(database_url: str) -> None:
+    engine, direct = _engines(database_url)
+    with direct.begin() as old:
+        upgrade(old, "0001")
+        for table, row in (
+            ("account", {"id": "a", "country": "US", "max_calls": 1, **TIMES}),
+            ("faxbox", {"id": "b", "account_id": "a", "retries": 3, "body_as_page": False, **TIMES}),
+            ("attempt", {"id": "c", "fax_id": "f", "account_id": "a", "number": 1, "direction": "outbound", **CALL}),
+        ):
+            places = ", ".join(f":{name}" for name in row)
+            old.execute(text(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})"), row)
+    direct.dispose()
+    await engine.dispose()
+
+    store = await Store.open(database_url)
+    async with store.read() as connection:
+        assert not (await accounts.faxbox(connection, "b")).resume
+        [call] = await attempts.of_fax(connection, "f")
+    assert (call.v17, call.t38, call.first_page) == (True, None, 1)
+    await store.close()
 
 
 async def test_opening_again_changes_nothing(store: Store, database_url: str) -> None:
