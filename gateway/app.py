@@ -27,6 +27,7 @@ from gateway.errors import NotFound, OurTrouble
 from gateway.fetching import Fetcher
 from gateway.housekeeping import keep_house
 from gateway.inbound import Inbound
+from gateway.lines.freeswitch.line import freeswitch_lines
 from gateway.lines.loopback import LoopbackLine
 from gateway.mail import mailer_from_url
 from gateway.notices import Postman
@@ -310,14 +311,16 @@ def build_mailer(settings: Settings) -> Mailer:
 
 def build_lines(settings: Settings) -> list[Line]:
     """The lines that `FAXGATE_LINES` names. Raises BadSettingsError."""
-    lines: list[Line] = []
+    folder = settings.data_dir / "lines"
     with _named("FAXGATE_LINES"):
-        for url in settings.lines:
-            scheme = urlsplit(url).scheme
-            if scheme != "loopback":
-                raise ValueError(f"{scheme or url}: is unknown; take loopback://")
-            lines.append(LoopbackLine.from_url(url, settings.data_dir / "lines" / "loopback"))
-    return lines
+        schemes = {urlsplit(url).scheme for url in settings.lines}
+        if unknown := schemes - {"loopback", "freeswitch"}:
+            raise ValueError(
+                f"{', '.join(sorted(unknown)) or 'nothing'}: is unknown; take loopback:// or freeswitch://"
+            )
+        if "loopback" in schemes:
+            return [LoopbackLine.from_url(url, folder / "loopback") for url in settings.lines]
+        return [*freeswitch_lines(settings.lines, folder / "freeswitch")]
 
 
 def hostname_of(settings: Settings) -> str:

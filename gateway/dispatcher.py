@@ -20,6 +20,7 @@ from gateway.outbound.prepare import Preparation
 from gateway.ports import Line
 from gateway.store import queue
 from gateway.store.engine import Store
+from gateway.store.faxes import LostClaim
 from gateway.store.wake import CANCEL, DIAL, PREPARE, Wake
 from gateway.tasks import Tasks
 
@@ -57,7 +58,7 @@ class Dispatcher:
         self._rescue, self._renew = asyncio.Event(), asyncio.Event()
         self._claims: set[str] = set()
         self._dialling: dict[str, Line] = {}  # fax id -> the line that it was given to
-        self._tasks = Tasks("dispatcher")
+        self._tasks = Tasks("dispatcher", expected=LostClaim)
         self._claiming: list[asyncio.Task[None]] = []
         self._keeping: list[asyncio.Task[None]] = []
         self._draining = False

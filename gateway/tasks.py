@@ -5,14 +5,15 @@ import logging
 from collections.abc import Coroutine
 from typing import Any
 
-from gateway.store.faxes import LostClaim
-
 log = logging.getLogger(__name__)
 
 
 class Tasks:
-    def __init__(self, name: str) -> None:
+    """`expected` is what a task may raise without anything being wrong: it is logged in a line."""
+
+    def __init__(self, name: str, *, expected: type[Exception] | tuple[type[Exception], ...] = ()) -> None:
         self._name = name
+        self._expected = expected
         self._running: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
@@ -39,8 +40,8 @@ class Tasks:
     async def _logged(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
-        except LostClaim as lost:
-            log.warning("%s: %s; whoever has it now goes on", self._name, lost)
+        except self._expected as error:
+            log.warning("%s: %s", self._name, error)
         except Exception:
             # Nothing is lost: what was claimed comes back when its lease runs out.
             log.exception("%s: a task failed", self._name)

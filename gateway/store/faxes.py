@@ -91,7 +91,7 @@ async def change(connection: AsyncConnection, fax: Fax, now: datetime, **changes
     if fax.claim_token is not None:
         query = query.where(_fax.c.claim_token == fax.claim_token)
     if (await connection.execute(query)).rowcount != 1:
-        raise LostClaim(f"fax {fax.id} is no longer {fax.status} under this claim")
+        raise LostClaim(f"fax {fax.id} is no longer {fax.status} under this claim; whoever has it now goes on")
     if "status" in changes:
         events.note(connection, replace(fax, **changes), events.STATUS, now)
     elif "progress" in changes:

@@ -228,3 +228,32 @@ async def test_a_broken_incoming_fax_leaves_the_pages_that_came(
     assert result.get("fax-document-transferred-pages") == str(pages)
     assert path.exists() is left
     await switch.ended(uuid)
+
+
+@pytest.mark.parametrize("moment", [Moment.ANSWERED, Moment.NEGOTIATED, Moment.PAGE, Moment.RESULT])
+async def test_a_killed_incoming_call_tells_one_result(
+    switch: Switch, connect: Connect, tmp_path: Path, moment: Moment
+) -> None:
+    client = await connect()
+    path = tmp_path / "in.tif"
+    uuid = await switch.ring(Play("inbound_rxfax_success", hold=moment), to="1", from_="2", path=path, image=IMAGE)
+    await client.until(lambda event: event.uuid == uuid and {event.name, event.subclass} & set(moment.value) != set())
+    assert switch.hang_up(uuid, "MANAGER_REQUEST")
+    hangup = await client.until(named("CHANNEL_HANGUP_COMPLETE", uuid))
+    await switch.ended(uuid)
+    assert hangup.get("variable_hangup_cause") == "MANAGER_REQUEST"
+    [result] = [event for event in client.events if named("spandsp::rxfaxresult", uuid)(event)]
+    assert result.get("fax-success") == ("1" if moment is Moment.RESULT else "0")
+    assert path.exists() is (moment in (Moment.PAGE, Moment.RESULT))
+
+
+async def test_a_call_that_hangs_up_does_not_exist_though_its_result_is_to_come(
+    switch: Switch, connect: Connect, file: Path
+) -> None:
+    switch.script = lambda _: Play("success_1page_sofia_audio", hold=Moment.HANGING_UP)
+    client = await connect()
+    uuid = await client.dial(file)
+    await client.until(named("CHANNEL_HANGUP", uuid))
+    assert await client.ask(f"api uuid_exists {uuid}") == "false"
+    switch.release(uuid)
+    assert (await client.until(named("spandsp::txfaxresult", uuid))).get("fax-success") == "1"

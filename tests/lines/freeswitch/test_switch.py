@@ -147,6 +147,16 @@ async def test_a_shutdown_ends_the_calls_first(
         await connect()
 
 
+async def test_a_shutdown_now_says_nothing(switch: Switch, connect: Connect, file: Path) -> None:
+    client = await connect()
+    uuid = await client.dial(file)
+    await client.until(named("CHANNEL_ANSWER", uuid))
+    with pytest.raises(EOFError):
+        await client.ask("api fsctl shutdown now")
+    await switch.restart()
+    assert await (await connect()).ask(f"api uuid_exists {uuid}") == "false"
+
+
 async def test_a_frozen_switch_takes_all_and_says_nothing(switch: Switch, connect: Connect, file: Path) -> None:
     client = await connect()
     switch.freeze()
