@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from gateway.fax import CallResult
+from gateway.retry import TRUNK_DOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,6 @@ _CAUSES = MappingProxyType(
     | dict.fromkeys((29, 50, 52, 54, 57, 69), NOT_ALLOWED)
     | dict.fromkeys((58, 65, 66, 79, 88), MEDIA)
 )
-_TRUNK_DOWN = frozenset({"GATEWAY_DOWN", "INVALID_GATEWAY", "INVALID_PROFILE"})
-"""FreeSWITCH's own names, which have no Q.850 number."""
 
 _T30_RECEIVING = MappingProxyType(
     dict.fromkeys((1, 2, 3, 17, 19, 28), "The caller was not a fax machine.")
@@ -101,7 +100,7 @@ def explain_received(result: CallResult) -> Explanation:
 
 
 def _unanswered(result: CallResult) -> Explanation:
-    if result.hangup_cause in _TRUNK_DOWN:
+    if result.hangup_cause in TRUNK_DOWN:
         return NO_TRUNK
     return _CAUSES.get(result.cause or 0, Explanation("The call did not get through.", LATER))
 

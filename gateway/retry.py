@@ -4,7 +4,8 @@ Pure: (fax, result, now) -> Done | RetryAt | GiveUp. The classes and pauses foll
 the Q.850 causes; HylaFAX's defaults (busy 180 s, no answer 300 s, protocol 60 s) are the model for the pauses.
 
 A fax is tried at most `1 + retries` times, fewer where the class of the cause says so. Faults of our own trunk or
-network are not counted, but end 24 hours after the first call.
+network are not counted, but end 24 hours after the first call. A trunk that is down holds its line's whole queue (the
+line says that it is unavailable), so the fax itself is due again at once: another line may take it.
 """
 
 from dataclasses import dataclass
@@ -82,7 +83,7 @@ def decide(fax: Fax, result: CallResult, now: datetime) -> Done | RetryAt | Give
 
 
 def _growing(pause: float, attempts: int) -> float:
-    """60, 120, 240, then 300 s: a trunk that is down is asked ever less often."""
+    """60, 120, 240, then 300 s: a network that fails is asked ever less often."""
     return min(pause * float(2 ** min(max(attempts - 1, 0), 3)), 300.0)
 
 
@@ -113,7 +114,7 @@ def _after_answer(result: CallResult) -> _Rule:
 
 def _before_answer(result: CallResult) -> _Rule:
     if result.hangup_cause in TRUNK_DOWN:
-        return _Rule(60, counted=False, why="the trunk is down")
+        return _Rule(0, counted=False, why="the trunk was down")
     rules = (
         (Q850_BUSY, _BUSY),
         (Q850_NO_ANSWER, _Rule(300, why="no answer")),

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway.fax import CallResult, Direction, Fax, Status
-from gateway.retry import Done, GiveUp, RetryAt, decide
+from gateway.retry import TRUNK_DOWN, Done, GiveUp, RetryAt, decide
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -47,9 +47,7 @@ PAUSES = [
     (before(17), 180, True),
     *((before(cause), 300, True) for cause in (18, 19, 20, 102)),
     *((before(cause), 60, False) for cause in (25, 27, 31, 34, 38, 41, 42, 44, 63, 127)),
-    (before(None, "GATEWAY_DOWN"), 60, False),
-    (before(None, "INVALID_GATEWAY"), 60, False),
-    (before(None, "INVALID_PROFILE"), 60, False),
+    *((before(None, name), 0, False) for name in sorted(TRUNK_DOWN)),
     (before(21), 300, True),
     *((before(cause), 60, True) for cause in (58, 65, 79, 88)),
     (before(16), 60, True),
@@ -103,7 +101,17 @@ def test_faults_of_the_network_use_up_no_tries_but_end_after_a_day() -> None:
     assert decide(fax, trunk, NOW + timedelta(hours=24)) == GiveUp("the network failed for 24 hours", counted=False)
 
 
-def test_the_pauses_of_a_dead_trunk_grow() -> None:
+def test_a_trunk_that_is_down_holds_its_line_and_not_the_fax() -> None:
+    assert frozenset({"GATEWAY_DOWN", "INVALID_GATEWAY", "INVALID_PROFILE"}) == TRUNK_DOWN
+    fax = replace(FAX, retries=0, attempts=50)
+    for name in TRUNK_DOWN:
+        late = NOW + timedelta(hours=23)
+        assert decide(fax, before(609, name), late) == RetryAt(late, counted=False)
+        end = GiveUp("the trunk was down for 24 hours", counted=False)
+        assert decide(fax, before(609, name), NOW + timedelta(hours=24)) == end
+
+
+def test_the_pauses_of_a_failing_network_grow() -> None:
     pauses = []
     for attempts in range(1, 6):
         verdict = decide(replace(FAX, attempts=attempts), before(41), NOW)

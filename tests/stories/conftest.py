@@ -21,7 +21,7 @@ from gateway.administration import Administration
 from gateway.app import App
 from gateway.fax import Attempt, CallResult, Direction, Fax, Progress, Status
 from gateway.lines.loopback import LoopbackLine
-from gateway.ports import CallOrder, CallRecord
+from gateway.ports import CallOrder, CallRecord, LineStatus
 from gateway.settings import read
 from gateway.smtplog import SmtplogEntry
 from gateway.store import attempts, smtplog
@@ -47,6 +47,19 @@ class ScriptedLine(LoopbackLine):
     """What the line says of a call in doubt."""
     asked = 0
     calls = 0
+    down = ""
+    """Why the trunk is down, in FreeSWITCH's words."""
+    held = False
+    """A call has found it so: the line gets no other until it is back."""
+
+    def back(self) -> None:
+        """The trunk is back."""
+        self.down, self.held = "", False
+        self._freed()
+
+    def status(self) -> LineStatus:
+        status = super().status()
+        return replace(status, available=False, free=0, problem=self.down) if self.held else status
 
     async def settle(self, call_id: str) -> CallRecord:
         self.asked += 1
@@ -59,8 +72,18 @@ class ScriptedLine(LoopbackLine):
                 self._hanging_up = asyncio.create_task(self.hang_up(order.call_id))
 
         self.calls += 1
+        if self.down:
+            self.held = True
+            return CallResult(success=False, answered=False, total_pages=order.pages, hangup_cause=self.down)
         number = self.script.pop(0) if self.script else order.number
         return await super().call(replace(order, number=number), watched)
+
+
+def scripted(url: str, directory: Path) -> ScriptedLine:
+    line = ScriptedLine.from_url(url, directory)
+    assert isinstance(line, ScriptedLine)
+    line.script = []
+    return line
 
 
 @dataclass
@@ -68,6 +91,8 @@ class House:
     app: App
     clock: MovedClock
     line: ScriptedLine
+    spare: ScriptedLine
+    """A second line, which no call takes that the first one could."""
     account: Account
     alice: Faxbox
     bob: Faxbox
@@ -142,10 +167,9 @@ async def house(tmp_path: Path, database_url: str, clock: MovedClock, lines_url:
         api_listen="127.0.0.1:0",
         smtp_hostname="fax.example.com",
     )
-    line = ScriptedLine.from_url(lines_url, tmp_path / "lines")
-    assert isinstance(line, ScriptedLine)
-    line.script = []
-    app = App(settings, clock=clock, lines=[line])
+    line, spare = scripted(lines_url, tmp_path / "lines"), scripted("loopback://?channels=1", tmp_path / "spare")
+    spare.name = "spare"
+    app = App(settings, clock=clock, lines=[line, spare])
     await app.start()
     administration = Administration(app.store, app.wake, clock)
     account, _ = await administration.add_account("Practice", domains=["fax.example.com"], timezone="Europe/Paris")
@@ -160,7 +184,7 @@ async def house(tmp_path: Path, database_url: str, clock: MovedClock, lines_url:
     bob = await administration.add_faxbox(
         account.id, "Bob", numbers=["+12025550102"], permits=["@bob.example.com"], inbound_email=["bob@example.com"]
     )
-    yield House(app, clock, line, account, alice, bob, tmp_path / "mail")
+    yield House(app, clock, line, spare, account, alice, bob, tmp_path / "mail")
     await app.stop()
 
 
