@@ -51,6 +51,8 @@ class _Running:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     """Something was heard of it, or of its FreeSWITCH."""
     hang_up: bool = False
+    killed: bool = False
+    """FreeSWITCH has been told to hang it up, and knew it."""
     doubtful: bool = False
     """Events may have been lost: FreeSWITCH is to be asked whether it lives."""
 
@@ -222,14 +224,17 @@ class Calls:
             silence = None if running.hang_up or not self._node.up else call.patience()
             running.changed.clear()
             try:
-                pause = min(self._pause(ending_since, killed_at, silence), max(began + limit - now, 0.05))
-                await asyncio.wait_for(running.changed.wait(), pause)
+                pause = self._pause(ending_since, killed_at, silence)
+                if not running.hang_up:
+                    pause = min(pause, max(began + limit - now, 0.01))
+                async with asyncio.timeout(pause):
+                    await running.changed.wait()
             except TimeoutError:
                 if silence is not None and time.monotonic() - now >= silence:
                     log.error("call %s: nothing has happened for %.0f s, hanging up", call.call_id, silence)
                     await self._ask_to_hang_up(running)
-                elif running.hang_up:
-                    await self._kill(call)
+                elif running.hang_up and not running.killed:
+                    await self._kill(running)  # it was not there yet, or nobody could be asked
         return call.result
 
     def _pause(self, ending_since: float | None, killed_at: float | None, silence: float | None) -> float:
@@ -249,7 +254,7 @@ class Calls:
             if await self._node.exists(call.uuid):
                 call.missed, call.refused, call.gone = True, "", False
                 if running.hang_up:
-                    await self._kill(call)
+                    await self._kill(running)
                 return
         except DisconnectedError:
             running.doubtful = True
@@ -281,13 +286,13 @@ class Calls:
     async def _ask_to_hang_up(self, running: _Running) -> None:
         running.hang_up = True
         running.changed.set()
-        await self._kill(running.call)
+        await self._kill(running)
 
-    async def _kill(self, call: OutgoingCall) -> None:
+    async def _kill(self, running: _Running) -> None:
         try:
-            await self._node.kill(call.uuid)
+            running.killed = await self._node.kill(running.call.uuid)
         except DisconnectedError as error:
-            log.warning("call %s: cannot be hung up now: %s", call.call_id, error)
+            log.warning("call %s: cannot be hung up now: %s", running.call.call_id, error)
 
     # -- what FreeSWITCH tells -----------------------------------------------------------------------------------------
 

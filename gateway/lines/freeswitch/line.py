@@ -5,6 +5,7 @@ call may try it, and when that gets through the line is open again.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -60,6 +61,7 @@ class FreeswitchLine:
         self._calls = Calls(options, self._node, self._spool)
         self._receiving: Receiving | None = None
         self._freed: Callable[[], None] = lambda: None
+        self._started = False
         self._sweep = asyncio.Event()
         self._sweeping: asyncio.Task[None] | None = None
         self._trouble = ""
@@ -75,12 +77,16 @@ class FreeswitchLine:
         except OSError as error:
             self._trouble = f"The spool cannot be used: {error}"
         THREAD.enter()
+        self._started = True
         if self.receives:
             self._receiving = Receiving(self.options, self._spool, incoming, self._alive_anywhere)
             self._sweeping = asyncio.create_task(self._sweep_for_ever(self._receiving), name=f"{self.name} sweep")
         await self._node.start()
 
     async def stop(self) -> None:
+        if not self._started:
+            return
+        self._started = False
         await self._calls.stop()
         if self._sweeping is not None:
             self._sweeping.cancel()
@@ -170,12 +176,12 @@ class FreeswitchLine:
                 elif self._node.down_for > PATIENCE_SECONDS:
                     receiving.give_up()
                 await receiving.sweep()
-            except OSError as error:
-                log.error("%s: the spool cannot be searched: %s", self.name, error)
-            try:
-                await asyncio.wait_for(self._sweep.wait(), self.sweep_seconds)
-            except TimeoutError:
-                continue
+            except Exception:  # whatever lies there must not end the search for what comes
+                log.exception("%s: the spool cannot be searched", self.name)
+            # Not wait_for: until Python 3.12 it can lose a cancellation that comes together with what is waited for.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.sweep_seconds):
+                    await self._sweep.wait()
 
     async def _alive_anywhere(self, uuid: str) -> bool | None:
         """Whether a FreeSWITCH that writes into this spool has the channel; None where one cannot be asked."""

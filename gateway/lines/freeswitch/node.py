@@ -90,9 +90,9 @@ class Node:
         """Whether a channel is alive. Raises DisconnectedError."""
         return (await self.command(f"api uuid_exists {uuid}")).strip() == "true"
 
-    async def kill(self, uuid: str) -> None:
-        """Hang a channel up; one that is not there is no error. Raises DisconnectedError."""
-        await self.command(f"api uuid_kill {uuid}")
+    async def kill(self, uuid: str) -> bool:
+        """Hang a channel up; whether there was one. Raises DisconnectedError."""
+        return (await self.command(f"api uuid_kill {uuid}")).startswith("+OK")
 
     def look(self) -> None:
         """Ask soon whether it takes new calls."""
@@ -109,6 +109,9 @@ class Node:
                 if str(error) != self.problem:
                     log.error("%s: %s", self._options.name, error)
                 self.problem = str(error)
+            except Exception:  # whatever it is, who keeps the connection must not die of it
+                self.problem = "The connection to FreeSWITCH failed by a fault of ours; see the log."
+                log.exception("%s: the connection failed", self._options.name)
             self._tried.set()
             if time.monotonic() - began > STABLE_SECONDS:
                 pause = FIRST_PAUSE

@@ -75,9 +75,12 @@ class Exchange:
         variables: Mapping[str, str] | None = None,
     ) -> str:
         """An incoming call that the dialplan hands to rxfax; returns its uuid at once. `image` is what rxfax has
-        written at `path` when it tells its result, if a page was delivered. `variables` are set by the dialplan."""
+        written at `path` (in which `{uuid}` is the call's) when it tells its result, if a page was delivered.
+        `variables` are set by the dialplan."""
+        uuid = fresh_uuid()
+        path = Path(str(path).replace("{uuid}", uuid))
         cast = Cast(
-            uuid=fresh_uuid(),
+            uuid=uuid,
             far_uuids=(fresh_uuid(),),
             variables=variables or {},
             path=str(path),
