@@ -32,6 +32,7 @@ from gateway.lines.loopback import LoopbackLine
 from gateway.mail import mailer_from_url
 from gateway.notices import Postman
 from gateway.outbound.attempt import Calling
+from gateway.outbound.conclusion import Conclusion
 from gateway.outbound.fetch import Fetching
 from gateway.outbound.order import Orders
 from gateway.outbound.prepare import Preparation
@@ -154,10 +155,10 @@ class App:
             store=self.store,
             documents=self.documents,
             lines=self.lines,
-            wake=self.wake,
             clock=self.clock,
             lease=lease,
             fetching=Fetching(fetcher=Fetcher(settings.fetch_allow), preparation=preparation),
+            conclusion=Conclusion(store=self.store, wake=self.wake, clock=self.clock),
         )
         inbound = Inbound(
             store=self.store,

@@ -58,6 +58,7 @@ class Dispatcher:
         self._rescue, self._renew = asyncio.Event(), asyncio.Event()
         self._claims: set[str] = set()
         self._dialling: dict[str, Line] = {}  # fax id -> the line that it was given to
+        self._settling: set[str] = set()  # faxes that a dead worker left behind
         self._tasks = Tasks("dispatcher", expected=LostClaim)
         self._claiming: list[asyncio.Task[None]] = []
         self._keeping: list[asyncio.Task[None]] = []
@@ -83,7 +84,7 @@ class Dispatcher:
 
     async def hang_up(self) -> None:
         """End every call now; `drain` then returns soon."""
-        for fax_id in list(self._dialling):
+        for fax_id in [*self._dialling, *self._settling]:
             await self._calling.stop_call(fax_id)
 
     async def stop(self) -> None:
@@ -155,7 +156,8 @@ class Dispatcher:
                 fax = await queue.take_over(connection, now, now + self._lease)
             if fax is None:
                 break
-            self._work(fax, self._calling.settle(fax))
+            self._settling.add(fax.id)
+            self._work(fax, self._calling.settle(fax), partial(self._settling.discard, fax.id))
         return self._clock.now() + self._lease / 3
 
     async def _renew_leases(self) -> datetime | None:

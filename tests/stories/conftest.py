@@ -46,6 +46,11 @@ class ScriptedLine(LoopbackLine):
     settled: CallRecord | None = None
     """What the line says of a call in doubt."""
     asked = 0
+    followed: "asyncio.Future[CallResult] | None" = None
+    """How a call ends that is followed."""
+    follows: list[tuple[str, int]]
+    """The calls that are followed: id, pages."""
+    forgotten: list[str]
     calls = 0
     down = ""
     """Why the trunk is down, in FreeSWITCH's words."""
@@ -65,6 +70,17 @@ class ScriptedLine(LoopbackLine):
         self.asked += 1
         return self.settled or await super().settle(call_id)
 
+    async def follow(self, call_id: str, pages: int, progress: Callable[[Progress], None]) -> CallResult:
+        self.follows.append((call_id, pages))
+        if self.followed is None:
+            return await super().follow(call_id, pages, progress)
+        self.tell = progress
+        return await self.followed
+
+    async def forget(self, call_id: str) -> None:
+        self.forgotten.append(call_id)
+        await super().forget(call_id)
+
     async def call(self, order: CallOrder, progress: Callable[[Progress], None]) -> CallResult:
         def watched(live: Progress) -> None:
             progress(live)
@@ -82,7 +98,7 @@ class ScriptedLine(LoopbackLine):
 def scripted(url: str, directory: Path) -> ScriptedLine:
     line = ScriptedLine.from_url(url, directory)
     assert isinstance(line, ScriptedLine)
-    line.script = []
+    line.script, line.follows, line.forgotten = [], [], []
     return line
 
 

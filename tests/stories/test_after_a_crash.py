@@ -8,6 +8,7 @@ import pytest
 
 from gateway.fax import Attempt, CallResult, Direction, Fax, Status
 from gateway.ids import new_id
+from gateway.outbound.attempt import Calling
 from gateway.ports import CallRecord, CallState
 from gateway.store import attempts, faxes, queue
 from gateway.store.faxes import LostClaim
@@ -126,8 +127,8 @@ async def test_a_fax_cancelled_while_in_doubt_is_not_dialled_again(
     assert len(await house.calls(ended_fax)) == 2
 
 
-async def test_a_gateway_that_slept_too_long_does_not_dial(house: House, letter: EmailMessage) -> None:
-    """Between writing the attempt down and dialling it was suspended, and its lease is over."""
+async def about_to_be_dialled(house: House, letter: EmailMessage) -> tuple[Fax, Calling]:
+    """A fax that was busy and is claimed again, and what would dial it now."""
     house.line.script = [BUSY]
     await house.send(letter, FAX_MACHINE)
 
@@ -141,7 +142,26 @@ async def test_a_gateway_that_slept_too_long_does_not_dial(house: House, letter:
     assert fax is not None
     dispatcher = house.app._dispatcher
     assert dispatcher is not None
-    sleepy = replace(dispatcher._calling, lease=timedelta(0))
+    return fax, dispatcher._calling
+
+
+async def test_a_gateway_that_slept_too_long_does_not_dial(house: House, letter: EmailMessage) -> None:
+    """Between writing the attempt down and dialling it was suspended, and its lease is over."""
+    fax, calling = await about_to_be_dialled(house, letter)
+    sleepy = replace(calling, lease=timedelta(0))
     with pytest.raises(LostClaim, match="ran out before its call began"):
         await sleepy.attempt(fax, house.line)
     assert house.line.calls == 1
+
+
+async def test_a_gateway_that_is_stopped_before_it_dials_leaves_the_fax_in_the_queue(
+    house: House, letter: EmailMessage
+) -> None:
+    fax, calling = await about_to_be_dialled(house, letter)
+    await house.app.drain()
+    await calling.stop_call(fax.id)
+    house.line.script = ["+12025550194"]
+    await calling.attempt(fax, house.line)
+    assert house.line.calls == 1
+    [left] = await house.faxes()
+    assert (left.status, left.attempts, left.tries) == (Status.PENDING, 2, 1)

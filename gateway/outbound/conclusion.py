@@ -1,0 +1,122 @@
+"""What follows from a call: the fax is done, dialled again later, or ended, written down with the call record and the
+notices in one transaction.
+
+Every change expects the fax as its claim left it and raises LostClaim otherwise: whoever has it now decides.
+"""
+
+import logging
+from dataclasses import dataclass, replace
+
+from gateway import retry
+from gateway.clock import Clock
+from gateway.explanations import explain
+from gateway.fax import Attempt, CallResult, Fax, Status
+from gateway.notices import about_end
+from gateway.store import attempts, faxes, notices, queue
+from gateway.store.engine import Store
+from gateway.store.wake import DIAL, NOTICES, Wake
+
+log = logging.getLogger(__name__)
+
+UNKNOWN = "The outcome is unknown: the fax may have arrived. Please ask the recipient before you send it again."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conclusion:
+    """What concluding needs."""
+
+    store: Store
+    wake: Wake
+    clock: Clock
+
+    async def conclude(self, fax: Fax, attempt: Attempt, result: CallResult, *, stopped: bool = False) -> None:
+        """Decide what follows from the result. `stopped`: we have hung up because the gateway stops, which is no fault
+        of the far end and uses up none of the tries."""
+        now = self.clock.now()
+        cancelled = await self.is_cancelled(fax)
+        verdict = retry.decide(replace(fax, attempts=attempt.number), result, now)
+        error = explain(result).sentence
+        match verdict:
+            case retry.Done():
+                await self.end(fax, attempt, Status.COMPLETED, result, "")
+            case _ if cancelled:
+                await self.end(fax, attempt, Status.CANCELLED, result, "Cancelled; the call was hung up.")
+            case _ if stopped:
+                await self.again(fax, attempt, result, retry.RetryAt(now, counted=False), "The gateway was stopped.")
+            case retry.GiveUp():
+                log.info("fax %s: given up: %s", fax.id, verdict.reason)
+                await self.end(fax, attempt, Status.FAILED, result, error, counted=verdict.counted)
+            case retry.RetryAt():
+                await self.again(fax, attempt, result, verdict, error)
+
+    async def unknown(self, fax: Fax, attempt: Attempt) -> None:
+        """Nobody can say how the call ended: a second fax would be worse than none, and the sender is told."""
+        await self.end(fax, attempt, Status.FAILED, None, UNKNOWN, outcome="unknown")
+
+    async def redial(self, fax: Fax, attempt: Attempt | None) -> None:
+        """Nothing can have reached the far end: due again at once, and not counted."""
+        if await self.is_cancelled(fax):
+            await self.end(fax, attempt, Status.CANCELLED, None, "Cancelled.", counted=False)
+        else:
+            await self.again(fax, attempt, None, retry.RetryAt(self.clock.now(), counted=False), "")
+
+    async def is_cancelled(self, fax: Fax) -> bool:
+        async with self.store.read() as connection:
+            return (await faxes.find(connection, fax.id)).cancel_requested
+
+    async def again(
+        self,
+        fax: Fax,
+        attempt: Attempt | None,
+        result: CallResult | None,
+        verdict: retry.RetryAt,
+        error: str,
+    ) -> None:
+        """Back to pending."""
+        now = self.clock.now()
+        async with self.store.begin() as connection:
+            if attempt is not None:
+                await attempts.finish(connection, attempt.id, "failed", result, counted=verdict.counted)
+            await faxes.move(
+                connection,
+                fax,
+                Status.PENDING,
+                now,
+                due_at=verdict.at,
+                tries=fax.tries + verdict.counted,
+                result=result or fax.result,
+                error=error,
+            )
+            await queue.release_slots(connection, fax.id)
+        log.info("fax %s: %s next call at %s", fax.id, error, verdict.at)
+        await self.wake.notify(DIAL)
+
+    async def end(
+        self,
+        fax: Fax,
+        attempt: Attempt | None,
+        status: Status,
+        result: CallResult | None,
+        error: str,
+        *,
+        outcome: str = "",
+        counted: bool = True,
+    ) -> None:
+        """The fax has ended, and who is to know is told."""
+        now = self.clock.now()
+        async with self.store.begin() as connection:
+            if attempt is not None:
+                await attempts.finish(connection, attempt.id, outcome or status, result, counted=counted)
+            await faxes.move(
+                connection,
+                fax,
+                status,
+                now,
+                tries=fax.tries + (attempt is not None and counted),
+                result=result or fax.result,
+                error=error,
+            )
+            await connection.run_sync(notices.add, await about_end(connection, fax, status, now))
+            await queue.release_slots(connection, fax.id)
+        log.info("fax %s: %s %s", fax.id, status, error)
+        await self.wake.notify(DIAL, NOTICES)
