@@ -38,6 +38,10 @@ PATIENCE_SECONDS = 120.0
 """How long a FreeSWITCH may be away before its calls are given up: what became of them is unknown then."""
 
 
+class NotDialledError(Exception):
+    """FreeSWITCH could not be asked to dial: it is certain that it has not."""
+
+
 class UnknownOutcomeError(Exception):
     """Neither FreeSWITCH nor a record can say how the call ended."""
 
@@ -52,9 +56,16 @@ class _Running:
     """Something was heard of it, or of its FreeSWITCH."""
     hang_up: bool = False
     killed: bool = False
-    """FreeSWITCH has been told to hang it up, and knew it."""
+    """FreeSWITCH has been told to hang it up, and knew it, at ..."""
+    killed_at: float = 0.0
+    heard_at: float = field(default_factory=time.monotonic)
+    """When something was heard of it."""
     doubtful: bool = False
     """Events may have been lost: FreeSWITCH is to be asked whether it lives."""
+
+    @property
+    def silent_for(self) -> float:
+        return time.monotonic() - self.heard_at
 
 
 class Calls:
@@ -83,7 +94,7 @@ class Calls:
                 await self._none.wait()
 
     async def make(self, order: CallOrder, progress: Callable[[Progress], None]) -> CallResult:
-        """Dial, and wait for the end. Raises UnknownOutcomeError."""
+        """Dial, and wait for the end. Raises NotDialledError, UnknownOutcomeError."""
         uuid = str(UUID(order.call_id))
         if uuid in self._running:
             raise RuntimeError(f"call {order.call_id} is being made already")
@@ -184,7 +195,7 @@ class Calls:
             reply = await self._node.command(f"bgapi {command}\nJob-UUID: {call.job}")
         except DisconnectedError as error:
             if not error.sent:
-                return results.not_dialled("GATEWAY_DOWN", str(error), pages=order.pages)
+                raise NotDialledError(str(error)) from error
             running.doubtful = True
             log.warning("call %s: it is not known whether FreeSWITCH dials: %s", call.call_id, error)
         else:
@@ -197,53 +208,47 @@ class Calls:
 
     async def _to_its_end(self, running: _Running, limit: float) -> CallResult:
         """The result. Raises UnknownOutcomeError."""
-        call = running.call
-        began = time.monotonic()
-        ending_since: float | None = None
-        killed_at: float | None = None
+        call, deadline = running.call, time.monotonic() + limit
         while call.result is None:
+            running.changed.clear()
             if running.doubtful and self._node.up:
                 await self._resolve_doubt(running)
-                continue
-            if self._node.down_for > PATIENCE_SECONDS:
+            elif self._node.down_for > PATIENCE_SECONDS:
                 return await self._last_resort(call)
-            now = time.monotonic()
-            if call.ending:
-                ending_since = ending_since or now
-                if now - ending_since >= GRACE_SECONDS:
-                    return await self._without_hang_up(call)
-            if not running.hang_up and now - began > limit:
-                log.error("call %s: over its limit of %.0f s, hanging up", call.call_id, limit)
-                await self._ask_to_hang_up(running)
-            if running.hang_up and killed_at is None:
-                killed_at = now
-            if killed_at is not None and now - killed_at > HANG_UP_SECONDS and self._node.up:
-                # Asked to hang up, and nothing was heard of it: is it gone?
-                running.doubtful, killed_at = True, now
-                continue
-            silence = None if running.hang_up or not self._node.up else call.patience()
-            running.changed.clear()
-            try:
-                pause = self._pause(ending_since, killed_at, silence)
-                if not running.hang_up:
-                    pause = min(pause, max(began + limit - now, 0.01))
-                async with asyncio.timeout(pause):
-                    await running.changed.wait()
-            except TimeoutError:
-                if silence is not None and time.monotonic() - now >= silence:
-                    log.error("call %s: nothing has happened for %.0f s, hanging up", call.call_id, silence)
-                    await self._ask_to_hang_up(running)
-                elif running.hang_up and not running.killed:
-                    await self._kill(running)  # it was not there yet, or nobody could be asked
+            elif call.ending and running.silent_for >= GRACE_SECONDS:
+                return await self._without_hang_up(call)
+            else:
+                await self._wait(running, deadline)
         return call.result
 
-    def _pause(self, ending_since: float | None, killed_at: float | None, silence: float | None) -> float:
-        """Seconds until something is to be looked at without an event."""
-        if ending_since is not None:
-            return GRACE_SECONDS / 4
-        if killed_at is not None or not self._node.up:
-            return 1.0
-        return silence if silence is not None else 30.0
+    async def _wait(self, running: _Running, deadline: float) -> None:
+        """Until something is heard; where nothing is, do what is to be done about it."""
+        call = running.call
+        patience = call.patience() if self._node.up else None
+        if running.hang_up or call.ending or not self._node.up:
+            pause = min(1.0, GRACE_SECONDS / 2)
+        else:
+            ends = deadline - time.monotonic()
+            pause = ends if patience is None else min(patience - running.silent_for, ends)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(pause, 0.01)):
+                await running.changed.wait()
+                return
+        if running.hang_up:
+            await self._insist(running)
+        elif time.monotonic() >= deadline:
+            log.error("call %s: over its limit, hanging up", call.call_id)
+            await self._ask_to_hang_up(running)
+        elif patience is not None and running.silent_for >= patience:
+            log.error("call %s: nothing has happened for %.0f s, hanging up", call.call_id, patience)
+            await self._ask_to_hang_up(running)
+
+    async def _insist(self, running: _Running) -> None:
+        """It was to hang up, and has not."""
+        if not running.killed:
+            await self._kill(running)  # it was not there yet, or nobody could be asked
+        elif time.monotonic() - running.killed_at > HANG_UP_SECONDS:
+            running.killed, running.doubtful = False, True  # is it gone, and we were not told?
 
     async def _resolve_doubt(self, running: _Running) -> None:
         """Ask FreeSWITCH whether the call lives; where it does not, its record is its result. Raises
@@ -253,6 +258,7 @@ class Calls:
         try:
             if await self._node.exists(call.uuid):
                 call.missed, call.refused, call.gone = True, "", False
+                running.heard_at = time.monotonic()
                 if running.hang_up:
                     await self._kill(running)
                 return
@@ -291,6 +297,7 @@ class Calls:
     async def _kill(self, running: _Running) -> None:
         try:
             running.killed = await self._node.kill(running.call.uuid)
+            running.killed_at = time.monotonic()
         except DisconnectedError as error:
             log.warning("call %s: cannot be hung up now: %s", running.call.call_id, error)
 
@@ -320,6 +327,7 @@ class Calls:
     def _heard_of(self, running: _Running, event: Event) -> None:
         call = running.call
         progress = call.hear(event)
+        running.heard_at = time.monotonic()
         running.changed.set()
         if progress is not None:
             try:

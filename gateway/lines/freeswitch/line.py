@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gateway.fax import CallResult, Progress
 from gateway.lines.freeswitch import results
-from gateway.lines.freeswitch.calls import PATIENCE_SECONDS, Calls
+from gateway.lines.freeswitch.calls import PATIENCE_SECONDS, Calls, NotDialledError
 from gateway.lines.freeswitch.eventsocket import THREAD, DisconnectedError
 from gateway.lines.freeswitch.messages import Event
 from gateway.lines.freeswitch.node import Node
@@ -126,7 +126,10 @@ class FreeswitchLine:
     async def call(self, order: CallOrder, progress: Callable[[Progress], None]) -> CallResult:
         if problem := self._problem():
             return results.not_dialled("GATEWAY_DOWN", problem, pages=order.pages)
-        result = await self._calls.make(order, progress)
+        try:
+            result = await self._calls.make(order, progress)
+        except NotDialledError as error:
+            return results.not_dialled("GATEWAY_DOWN", str(error), pages=order.pages)
         self._judge_trunk(result)
         return result
 
