@@ -158,7 +158,7 @@ class App:
             clock=self.clock,
             lease=lease,
             fetching=Fetching(fetcher=Fetcher(settings.fetch_allow), preparation=preparation),
-            conclusion=Conclusion(store=self.store, wake=self.wake, clock=self.clock),
+            conclusion=Conclusion(store=self.store, lines=self.lines, wake=self.wake, clock=self.clock),
         )
         inbound = Inbound(
             store=self.store,

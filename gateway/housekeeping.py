@@ -1,5 +1,5 @@
-"""Keeps the house: old events go, and documents and spooled files that a crash left without an owner. Runs in every
-worker; that several do the same work at once does no harm.
+"""Keeps the house: old events go, what was remembered of a destination for long enough, and documents and spooled files
+that a crash left without an owner. Runs in every worker; that several do the same work at once does no harm.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from gateway.errors import FaxgateError
 from gateway.orphans import sweep
 from gateway.ports import Documents
 from gateway.spool import remove_abandoned
-from gateway.store import events
+from gateway.store import destinations, events
 from gateway.store.engine import Store
 
 log = logging.getLogger(__name__)
@@ -29,6 +29,7 @@ async def keep_house(store: Store, documents: Documents, clock: Clock, spool: Pa
         try:
             async with store.begin() as connection:
                 await events.prune(connection, now)
+                await destinations.prune(connection, now)
             if now >= sweep_at:
                 await sweep(store, documents, now)
                 await asyncio.to_thread(remove_abandoned, spool, now.timestamp())

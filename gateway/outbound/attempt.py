@@ -21,7 +21,7 @@ from gateway.outbound.fetch import Fetching
 from gateway.outbound.prepare import GIVE_UP_AFTER, PUT_OFF
 from gateway.outbound.progress import ProgressWriter
 from gateway.ports import CallState, Documents, Line
-from gateway.store import accounts, attempts, faxes
+from gateway.store import accounts, attempts, destinations, faxes
 from gateway.store.engine import Store
 from gateway.store.faxes import LostClaim
 
@@ -77,12 +77,14 @@ class Calling:
         async with self.store.read() as connection:
             account = await accounts.account(connection, fax.account_id)
             box = await accounts.known_faxbox(connection, fax.faxbox_id)
+            calls = await attempts.of_fax(connection, fax.id)
+            remembered = await destinations.find(connection, fax.account_id, fax.destination)
         try:
             image = await self.documents.open(fax.image_key)
         except NotFound as error:
             await self.conclusion.end(fax, None, Status.FAILED, None, error.text)
             return
-        attempt = plan.next_call(fax, account, line.name, self.clock.now())
+        attempt = plan.next_call(fax, box, account, line.status(), calls, remembered, self.clock.now())
         await self._begin(fax, attempt)
         order = plan.order(fax, attempt, box, account, image)
         if self.clock.now() >= attempt.started_at + self.lease:

@@ -5,14 +5,19 @@ Every change expects the fax as its claim left it and raises LostClaim otherwise
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway import retry
 from gateway.clock import Clock
 from gateway.explanations import explain
 from gateway.fax import Attempt, CallResult, Fax, Status
+from gateway.means import learned, plain
 from gateway.notices import about_end
-from gateway.store import attempts, faxes, notices, queue
+from gateway.ports import Line
+from gateway.store import accounts, attempts, destinations, faxes, notices, queue
 from gateway.store.engine import Store
 from gateway.store.wake import DIAL, NOTICES, Wake
 
@@ -26,6 +31,7 @@ class Conclusion:
     """What concluding needs."""
 
     store: Store
+    lines: Sequence[Line]
     wake: Wake
     clock: Clock
 
@@ -116,7 +122,22 @@ class Conclusion:
                 result=result or fax.result,
                 error=error,
             )
+            if status is Status.COMPLETED and attempt is not None:
+                await self._learn(connection, fax, attempt)
             await connection.run_sync(notices.add, await about_end(connection, fax, status, now))
             await queue.release_slots(connection, fax.id)
         log.info("fax %s: %s %s", fax.id, status, error)
         await self.wake.notify(DIAL, NOTICES)
+
+    async def _learn(self, connection: AsyncConnection, fax: Fax, attempt: Attempt) -> None:
+        """Keep with what means the fax got through."""
+        line = next((line for line in self.lines if line.name == attempt.line), None)
+        if line is None or attempt.t38 is None:
+            return  # what is plain there cannot be said
+        box = await accounts.known_faxbox(connection, fax.faxbox_id)
+        usual = plain(box.t38 if box else None, line.status().t38)
+        known = await destinations.find(connection, fax.account_id, fax.destination)
+        found = learned(known, attempt.means, usual, self.clock.now())
+        if found != known:
+            log.info("fax %s: %s is remembered of %s", fax.id, found.means if found else "nothing", fax.destination)
+            await destinations.remember(connection, fax.account_id, fax.destination, found)

@@ -1,5 +1,6 @@
 """How the next call of a fax is made. Pure."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -7,15 +8,26 @@ from gateway.accounts import Account, Faxbox
 from gateway.errors import BadNumber
 from gateway.fax import Attempt, Direction, Fax
 from gateway.ids import new_id
+from gateway.means import Remembered, next_means
 from gateway.numbers import to_e164
-from gateway.ports import CallOrder
+from gateway.ports import CallOrder, LineStatus
 
 STATION_ID_LENGTH = 20
 """T.30 5.3.6.2.4-6: an identification has 20 characters."""
 
 
-def next_call(fax: Fax, account: Account, line: str, now: datetime) -> Attempt:
-    """The call record of the next call on `line`, as it is written before dialling."""
+def next_call(
+    fax: Fax,
+    box: Faxbox | None,
+    account: Account,
+    line: LineStatus,
+    calls: Sequence[Attempt],
+    remembered: Remembered | None,
+    now: datetime,
+) -> Attempt:
+    """The call record of the next call on `line`, as it is written before dialling. `calls` are those before,
+    `remembered` is what has worked for the destination."""
+    means = next_means(calls, remembered, box.t38 if box else None, line.t38, now)
     return Attempt(
         id=new_id(),
         fax_id=fax.id,
@@ -23,10 +35,12 @@ def next_call(fax: Fax, account: Account, line: str, now: datetime) -> Attempt:
         faxbox_id=fax.faxbox_id,
         direction=Direction.OUTBOUND,
         number=fax.attempts + 1,
-        line=line,
+        line=line.name,
         from_number=_e164(fax.from_number, account),
         to_number=fax.destination,
         started_at=now,
+        v17=means.v17,
+        t38=means.t38,
     )
 
 
@@ -44,7 +58,8 @@ def order(fax: Fax, attempt: Attempt, box: Faxbox | None, account: Account, imag
         local_station_id=_printable(station_id)[:STATION_ID_LENGTH],
         header_line=_printable((box.fax_header if box else "") or fax.from_name),
         timezone=(box.timezone if box else "") or account.timezone,
-        t38=box.t38 if box else None,
+        v17=attempt.v17,
+        t38=attempt.t38,
     )
 
 

@@ -38,9 +38,12 @@ FAX_MACHINE, BUSY = "+12025550190", "+12025550191"
 
 
 class ScriptedLine(LoopbackLine):
-    """A telephone line whose far ends are played in the order of a script: each call goes to the next number."""
+    """A telephone line whose far ends are played in the order of a script: each call goes to the next number, or has
+    the next result."""
 
-    script: list[str]
+    script: list[str | CallResult]
+    orders: list[CallOrder]
+    """What it was asked to call."""
     hang_up_after: int | None = None
     """The page after which the sender's call is hung up."""
     settled: CallRecord | None = None
@@ -91,14 +94,17 @@ class ScriptedLine(LoopbackLine):
         if self.down:
             self.held = True
             return CallResult(success=False, answered=False, total_pages=order.pages, hangup_cause=self.down)
+        self.orders.append(order)
         number = self.script.pop(0) if self.script else order.number
+        if isinstance(number, CallResult):
+            return replace(number, total_pages=order.pages)
         return await super().call(replace(order, number=number), watched)
 
 
 def scripted(url: str, directory: Path) -> ScriptedLine:
     line = ScriptedLine.from_url(url, directory)
     assert isinstance(line, ScriptedLine)
-    line.script, line.follows, line.forgotten = [], [], []
+    line.script, line.orders, line.follows, line.forgotten = [], [], [], []
     return line
 
 
