@@ -11,7 +11,7 @@ import sys
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
-from benchmarks import accept, latency, listing, pages, requests, table
+from benchmarks import accept, latency, lines, listing, pages, requests, table
 from benchmarks.table import Row
 
 
@@ -24,6 +24,7 @@ class Benchmark(Protocol):
 BENCHMARKS: dict[str, Benchmark] = {
     "accept": accept.run,
     "latency": latency.run,
+    "lines": lines.run,
     "pages": pages.run,
     "listing": listing.run,
     "requests": requests.run,
