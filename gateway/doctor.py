@@ -7,7 +7,7 @@ import platform
 import re
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,6 +68,7 @@ async def examine(settings: Settings) -> list[Finding]:
         await _database(settings),
         *_addresses(settings),
         *_parts(settings),
+        *[finding async for finding in _lines(settings)],
         *_trust(settings),
     ]
 
@@ -141,20 +142,25 @@ def _parts(settings: Settings) -> Iterator[Finding]:
     for variable, build in (
         ("FAXGATE_DOCUMENTS_URL", build_documents),
         ("FAXGATE_MAIL_URL", build_mailer),
-        ("FAXGATE_LINES", build_lines),
     ):
         try:
-            part = build(settings)
+            build(settings)
         except (BadSettingsError, OSError) as error:
             yield Finding(variable, ok=False, text=str(error))
-            continue
-        if isinstance(part, list):
-            for line in part:
-                status = line.status()
-                text = status.problem or f"{status.free} calls at a time can be made"
-                yield Finding(f"line {line.name}", status.available, text)
         else:
             yield Finding(variable, ok=True, text=_without_password(getattr(settings, variable.split("_")[1].lower())))
+
+
+async def _lines(settings: Settings) -> AsyncIterator[Finding]:
+    try:
+        lines = build_lines(settings)
+    except BadSettingsError as error:
+        yield Finding("FAXGATE_LINES", ok=False, text=str(error))
+        return
+    for line in lines:
+        status = await line.examine()
+        text = status.problem or f"{status.free} calls at a time can be made"
+        yield Finding(f"line {line.name}", status.available, text)
 
 
 def _without_password(url: str) -> str:

@@ -116,6 +116,10 @@ class Line(Protocol):
         """Hang up what is left and release everything."""
         ...
 
+    async def examine(self) -> LineStatus:
+        """Whether it would work, asked of a line that is not started; it carries no call by that."""
+        ...
+
     def status(self) -> LineStatus: ...
 
     async def call(self, order: CallOrder, progress: Callable[[Progress], None]) -> CallResult:

@@ -103,6 +103,9 @@ class LoopbackLine:
             for task in late:
                 task.cancel()
 
+    async def examine(self) -> LineStatus:
+        return self.status()
+
     def status(self) -> LineStatus:
         active, channels = len(self._running), self._options.channels
         status = LineStatus(

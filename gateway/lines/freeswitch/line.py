@@ -62,40 +62,80 @@ class FreeswitchLine:
         self._receiving: Receiving | None = None
         self._freed: Callable[[], None] = lambda: None
         self._started = False
-        self._sweep = asyncio.Event()
-        self._sweeping: asyncio.Task[None] | None = None
+        self._turned = asyncio.Event()
+        """There is a new connection."""
+        self._looking: asyncio.Task[None] | None = None
         self._trouble = ""
-        """What is wrong with the spool."""
+        """What is wrong with the spool, or with FreeSWITCH's modules."""
         self._holds = 0
         self._held_until = 0.0
         self._held_for = ""
 
     async def start(self, incoming: IncomingCalls, freed: Callable[[], None]) -> None:
         self._freed = self._node.changed = self._calls.freed = freed
-        try:
-            await asyncio.to_thread(self._spool.prepare)
-        except OSError as error:
-            self._trouble = f"The spool cannot be used: {error}"
+        await self._prepare_spool()
         THREAD.enter()
         self._started = True
         if self.receives:
             self._receiving = Receiving(self.options, self._spool, incoming, self._alive_anywhere)
-            self._sweeping = asyncio.create_task(self._sweep_for_ever(self._receiving), name=f"{self.name} sweep")
         await self._node.start()
+        await self._look_around()
+        self._looking = asyncio.create_task(self._look_after(), name=f"{self.name} housekeeping")
 
     async def stop(self) -> None:
         if not self._started:
             return
         self._started = False
         await self._calls.stop()
-        if self._sweeping is not None:
-            self._sweeping.cancel()
-            await asyncio.wait([self._sweeping])
-            self._sweeping = None
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.wait([self._looking])
+            self._looking = None
         if self._receiving is not None:
             await self._receiving.stop()
         await self._node.stop()
         await THREAD.leave()
+
+    async def examine(self) -> LineStatus:
+        THREAD.enter()
+        try:
+            await self._prepare_spool()
+            await self._node.start()
+            await self._look_around()
+            return self.status()
+        finally:
+            await self._node.stop()
+            await THREAD.leave()
+
+    async def _prepare_spool(self) -> None:
+        try:
+            await asyncio.to_thread(self._spool.prepare)
+        except OSError as error:
+            self._trouble = f"The spool cannot be used: {error}"
+
+    async def _look_around(self) -> None:
+        """Find out what would only show when a call has been answered for nothing."""
+        before = self._trouble
+        try:
+            self._trouble = await self._missing(await asyncio.to_thread(self._spool.leave_trace))
+        except OSError as error:
+            self._trouble = f"The spool cannot be used: {error}"
+        except DisconnectedError:
+            return  # asked again when there is a connection
+        if self._trouble and self._trouble != before:
+            log.error("%s: %s", self.name, self._trouble)
+        if before and not self._trouble:
+            self._freed()
+
+    async def _missing(self, trace: str) -> str:
+        """What FreeSWITCH lacks; `trace` is a file that it must see. Raises DisconnectedError."""
+        if await self._node.denies(f"file_exists {trace}"):
+            return f"FreeSWITCH does not see the spool: it has no {trace}; see node_spool."
+        if await self._node.denies("module_exists mod_spandsp"):
+            return "FreeSWITCH cannot fax: mod_spandsp is not loaded."
+        if await self._node.denies("module_exists mod_json_cdr"):
+            log.warning("%s: without mod_json_cdr nobody can say how a call ended that was not heard", self.name)
+        return ""
 
     def status(self) -> LineStatus:
         incoming = self._receiving.active if self._receiving else 0
@@ -168,23 +208,31 @@ class FreeswitchLine:
 
     def _connected(self) -> None:
         self._calls.connected()
-        self._sweep.set()
+        self._turned.set()
 
-    async def _sweep_for_ever(self, receiving: Receiving) -> None:
+    async def _look_after(self) -> None:
+        """After each new connection, and every now and then: is FreeSWITCH fit to fax, and what lies in the spool?"""
         while True:
             try:
-                if self._sweep.is_set():
-                    self._sweep.clear()
-                    await receiving.reconcile()
-                elif self._node.down_for > PATIENCE_SECONDS:
-                    receiving.give_up()
-                await receiving.sweep()
+                new = self._turned.is_set()
+                self._turned.clear()
+                if new or self._trouble:
+                    await self._look_around()
+                if self._receiving is not None:
+                    await self._receive(self._receiving, again=new)
             except Exception:  # whatever lies there must not end the search for what comes
                 log.exception("%s: the spool cannot be searched", self.name)
             # Not wait_for: until Python 3.12 it can lose a cancellation that comes together with what is waited for.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self.sweep_seconds):
-                    await self._sweep.wait()
+                    await self._turned.wait()
+
+    async def _receive(self, receiving: Receiving, *, again: bool) -> None:
+        if again:
+            await receiving.reconcile()
+        elif self._node.down_for > PATIENCE_SECONDS:
+            receiving.give_up()
+        await receiving.sweep()
 
     async def _alive_anywhere(self, uuid: str) -> bool | None:
         """Whether a FreeSWITCH that writes into this spool has the channel; None where one cannot be asked."""

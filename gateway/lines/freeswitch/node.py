@@ -22,6 +22,7 @@ SUBSCRIPTION = (
     "CHANNEL_EXECUTE_COMPLETE SHUTDOWN CUSTOM spandsp::txfaxnegociateresult spandsp::txfaxpageresult "
     "spandsp::txfaxresult spandsp::rxfaxnegociateresult spandsp::rxfaxpageresult spandsp::rxfaxresult"
 )
+CONNECTING = "FreeSWITCH is being connected to."
 COMMAND_SECONDS = 10.0
 """How long FreeSWITCH may take to connect, or to answer a command."""
 LOOK_SECONDS = 20.0
@@ -52,7 +53,7 @@ class Node:
         self._tried = asyncio.Event()
         self.changed: Callable[[], None] = lambda: None
         """Called when calls can be placed that could not before."""
-        self.problem = "FreeSWITCH is being connected to."
+        self.problem = CONNECTING
         """Why nothing can be asked of it; empty while it is up."""
         self.core = ""
         """Which run of FreeSWITCH it was when we last saw it (its Core-UUID)."""
@@ -71,6 +72,8 @@ class Node:
 
     async def start(self) -> None:
         """Begin to connect, and wait until that has worked or failed once."""
+        self._tried.clear()
+        self.problem = CONNECTING
         self._keeping = asyncio.create_task(self._keep(), name=f"{self._options.name} connection")
         await self._tried.wait()
 
@@ -89,6 +92,11 @@ class Node:
     async def exists(self, uuid: str) -> bool:
         """Whether a channel is alive. Raises DisconnectedError."""
         return (await self.command(f"api uuid_exists {uuid}")).strip() == "true"
+
+    async def denies(self, question: str) -> bool:
+        """Whether it answers `false` to a question; one that it does not know it does not deny. Raises
+        DisconnectedError."""
+        return (await self.command(f"api {question}")).strip() == "false"
 
     async def kill(self, uuid: str) -> bool:
         """Hang a channel up; whether there was one. Raises DisconnectedError."""

@@ -20,6 +20,8 @@ _RECEIVED = re.compile(rf"(?:(?P<called>\d+)\.(?P<caller>\d+|unknown)\.)?(?P<uui
 
 MOST_PAGES = 10_000
 
+TRACE = "faxgate"
+
 RECEIVED_FOLDERS = ("rx", "")
 """Where a received image may lie: as our dialplan has it, or plainly in the spool, as somebody else's may."""
 
@@ -69,6 +71,11 @@ class Spool:
         for name in ("tx", "rx", "cdr"):
             # FreeSWITCH may run as another user of our group.
             (self.folder / name).mkdir(parents=True, exist_ok=True, mode=0o770)
+
+    def leave_trace(self) -> str:
+        """Leave a file by which FreeSWITCH can tell that it sees this folder; its path there. Raises OSError."""
+        (self.folder / TRACE).touch()
+        return f"{self.node_folder.rstrip('/')}/{TRACE}"
 
     @property
     def records(self) -> Path:

@@ -1,6 +1,7 @@
 """What the switch answers to an `api` command."""
 
 from functools import cache
+from pathlib import Path
 
 from tests.lines.freeswitch.exchange import Exchange
 from tests.lines.freeswitch.recordings import Kind, recording
@@ -79,7 +80,17 @@ def _fsctl(exchange: Exchange, arguments: list[str]) -> str:
             return "-USAGE: [pause|pause_check|resume|shutdown|max_sessions]\n"
 
 
+def _file_exists(exchange: Exchange, arguments: list[str]) -> str:
+    return "true" if Path(" ".join(arguments)).exists() else "false"
+
+
+def _module_exists(exchange: Exchange, arguments: list[str]) -> str:
+    return "true" if arguments and arguments[0] in exchange.modules else "false"
+
+
 _ANSWERS = {
+    "file_exists": _file_exists,
+    "module_exists": _module_exists,
     "uuid_exists": _uuid_exists,
     "uuid_kill": _uuid_kill,
     "uuid_getvar": _uuid_getvar,

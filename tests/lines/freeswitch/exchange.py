@@ -51,6 +51,7 @@ class Exchange:
         """An answered call whose file is not there goes as `tiff_nonexistent`, whatever the script says."""
         self.paused = False
         """`fsctl pause`: no call is made."""
+        self.modules = {"mod_commands", "mod_dptools", "mod_json_cdr", "mod_sofia", "mod_spandsp"}
         self.core_uuid = fresh_uuid()
         self.originates: list[Originate] = []
         self.errors: list[BaseException] = []

@@ -10,9 +10,10 @@ import pytest
 from gateway.fax import CallResult
 from gateway.lines.freeswitch import calls, node, records
 from gateway.lines.freeswitch.calls import UnknownOutcomeError
+from gateway.lines.freeswitch.line import freeswitch_lines
 from gateway.ports import CallState
 from tests.lines.bench import until
-from tests.lines.freeswitch.bench import Bench
+from tests.lines.freeswitch.bench import Bench, url
 from tests.lines.freeswitch.conftest import OpenLine
 from tests.lines.freeswitch.play import Moment, Play
 from tests.lines.freeswitch.switch import Switch
@@ -280,6 +281,33 @@ async def test_while_freeswitch_is_away_nobody_can_say(open_line: OpenLine, swit
         await switch.kill()
         await until(lambda: not bench.line.status().available)
         assert (await bench.line.settle("0" * 32)).state is CallState.UNREACHABLE
+
+
+async def test_a_freeswitch_that_does_not_see_the_spool_gets_no_call(
+    open_line: OpenLine, switch: Switch, tmp_path: Path
+) -> None:
+    """It would answer the call, send nothing, and end it as if all was well."""
+    async with open_line(f"&node_spool={tmp_path}/elsewhere") as bench:
+        assert "node_spool" in bench.line.status().problem
+        assert (await bench.send()).hangup_cause == "GATEWAY_DOWN"
+        freed = len(bench.freed)
+        (tmp_path / "elsewhere").symlink_to(bench.spool)
+        await until(lambda: bench.line.status().available and len(bench.freed) > freed)
+        assert (await bench.send()).success
+
+
+async def test_a_freeswitch_that_cannot_fax_gets_no_call(open_line: OpenLine, switch: Switch) -> None:
+    switch.modules.discard("mod_spandsp")
+    async with open_line() as bench:
+        assert "mod_spandsp" in bench.line.status().problem
+
+
+async def test_what_is_wrong_is_found_without_starting(switch: Switch, tmp_path: Path) -> None:
+    [line] = freeswitch_lines([url(switch, tmp_path / "spool")], tmp_path)
+    assert (await line.examine()).problem == ""
+    await switch.kill()
+    assert "cannot be reached" in (await line.examine()).problem
+    assert switch.originates == []
 
 
 # -- hanging up --------------------------------------------------------------------------------------------------------
