@@ -92,8 +92,8 @@ class Receiving:
         elif _begins(event):
             call = self._calls[event.uuid] = _Incoming(
                 uuid=event.uuid,
-                called=event.variable("faxgate_called") or event.get("Caller-Destination-Number"),
-                caller=event.variable("faxgate_caller") or event.get("Caller-Caller-ID-Number"),
+                called=event.get("Caller-Destination-Number"),
+                caller=event.get("Caller-Caller-ID-Number"),
                 started_at=_microseconds(event.get("Caller-Channel-Created-Time")),
             )
             call.events.put_nowait(event)

@@ -54,11 +54,11 @@ class CallRecord:
 
     @property
     def called(self) -> str:
-        return self.variable("faxgate_called") or unquote(self._profile.get("destination_number", ""))
+        return unquote(self._profile.get("destination_number", ""), errors="replace")
 
     @property
     def caller(self) -> str:
-        return self.variable("faxgate_caller") or unquote(self._profile.get("caller_id_number", ""))
+        return unquote(self._profile.get("caller_id_number", ""), errors="replace")
 
 
 def find(folder: Path, uuid: str) -> CallRecord | None:
