@@ -124,6 +124,11 @@ class FaxboxFields(BaseModel):
     notifications: Notifications = Notifications()
     media: Media = Media()
     body_as_page: bool = Field(default=False, description="Fax the text of a mail that has no document.")
+    resume: bool = Field(
+        default=False,
+        description="After a call that was cut off send the missing pages only, with a header line that says so; "
+        "otherwise every call sends the whole document.",
+    )
 
 
 class FaxboxDetail(TypedDict):
@@ -145,6 +150,7 @@ class FaxboxDetail(TypedDict):
     notifications: dict[str, Any]
     media: dict[str, bool]
     body_as_page: bool
+    resume: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +282,7 @@ def shown(box: Faxbox) -> dict[str, Any]:
         "notifications": {direction: kinds for direction, kinds in told.items() if kinds},
         "media": {} if box.t38 is None else {"fax_option": box.t38},
         "body_as_page": box.body_as_page,
+        "resume": box.resume,
     }
 
 
@@ -293,6 +300,7 @@ def _settings(fields: FaxboxFields) -> dict[str, Any]:
         "timezone": fields.fax_timezone,
         "retries": fields.retries,
         "body_as_page": fields.body_as_page,
+        "resume": fields.resume,
         "t38": fields.media.fax_option,
         "inbound_email": tuple(told.inbound.email.send_to),
         "outbound_email": tuple(told.outbound.email.send_to),

@@ -127,6 +127,7 @@ class Administration:
         retries: int = 3,
         body_as_page: bool = False,
         t38: bool | None = None,
+        resume: bool = False,
         notifications: Mapping[str, object] | None = None,
         superuser: bool = True,
     ) -> Faxbox:
@@ -150,6 +151,7 @@ class Administration:
                 retries=retries,
                 body_as_page=body_as_page,
                 t38=t38,
+                resume=resume,
                 inbound_email=tuple(inbound_email),
                 outbound_email=tuple(outbound_email),
                 notifications=dict(notifications or {}),

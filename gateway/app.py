@@ -159,6 +159,7 @@ class App:
             lease=lease,
             fetching=Fetching(fetcher=Fetcher(settings.fetch_allow), preparation=preparation),
             conclusion=Conclusion(store=self.store, lines=self.lines, wake=self.wake, clock=self.clock),
+            spool=spool,
         )
         inbound = Inbound(
             store=self.store,

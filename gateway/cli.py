@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     box.add_argument("--timezone", default="", help="IANA name, that of the account if not given")
     box.add_argument("--retries", type=int, default=3, help="calls after the first one that failed")
     box.add_argument("--body-as-page", action="store_true", help="fax the text of a mail that has no document")
+    box.add_argument("--resume", action="store_true", help="after a call that was cut off send the missing pages only")
     listing = _add(faxbox, "list", _showing(_faxbox_list), "list the faxboxes of an account")
     listing.add_argument("account", metavar="ACCOUNT")
 
@@ -162,6 +163,7 @@ async def _faxbox_add(desk: Desk, options: argparse.Namespace) -> Any:
         timezone=options.timezone,
         retries=options.retries,
         body_as_page=options.body_as_page,
+        resume=options.resume,
     )
     return asdict(box)
 

@@ -68,20 +68,22 @@ _T30_RECEIVING = MappingProxyType(
 )
 
 
-def explain(result: CallResult) -> Explanation:
-    """Why an outgoing call did not bring the fax through; for a call that did, that it did."""
+def explain(result: CallResult, before: int = 0) -> Explanation:
+    """Why an outgoing call did not bring the fax through; for a call that did, that it did. Of the result's pages
+    `before` were confirmed by earlier calls."""
     if result.success:
         return Explanation("The fax was delivered.", "")
     if not result.answered and result.result_code is None:
         return _unanswered(result)
     known = _T30_SENDING.get(result.result_code if result.result_code is not None else -1)
-    if known is not None and not result.pages:
+    brought = result.pages > before
+    if known is not None and not brought:
         return known
     if result.result_code == 0:
         # T.30 ended well but not every page was confirmed: the image sent was not the whole document.
         confirmed = f"only {_pages(result)}" if result.pages else "no page"
         return Explanation(f"The recipient's fax machine confirmed {confirmed}.", AGAIN)
-    if result.pages:
+    if brought:
         first = f"The call was cut off after page {result.pages}"
         of = f" of {result.total_pages}" if result.total_pages else ""
         return Explanation(f"{first}{of}.", AGAIN if known is None else known.advice)

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from gateway.explanations import explain, explain_received
+from gateway.explanations import Explanation, explain, explain_received
 from gateway.fax import ENDED, Attempt, CallResult, Direction, Fax, Status
+from gateway.resuming import of_document
 from gateway.smtplog import SmtplogEntry
 from gateway.store.notices import Notice
 from gateway.wording import number_words, one_line
@@ -111,7 +112,7 @@ def _calls(fax: Fax, attempts: Sequence[Attempt]) -> Iterator[Moment]:
             yield _wait(free, attempt.started_at - free, why)
         yield _call(fax, attempt)
         ended = (attempt.result.ended_at if attempt.result else None) or attempt.started_at
-        free, why = ended, _why(attempt)
+        free, why = ended, _why(fax, attempt)
     if fax.status is Status.PENDING and fax.due_at is not None and attempts:
         facts = {"until": fax.due_at.isoformat()}
         words = f"The next call is due at {fax.due_at.astimezone(UTC):%H:%M:%S} UTC, because {why}."
@@ -144,7 +145,7 @@ def _call(fax: Fax, attempt: Attempt) -> Moment:
         return Moment(
             attempt.started_at, "call", f"{start}: {outcomes.get(attempt.outcome, attempt.outcome)}{running}", facts
         )
-    said = explain_received(result) if inbound else explain(result)
+    said = explain_received(result) if inbound else _explained(fax, attempt, result)
     return Moment(
         attempt.started_at,
         "call",
@@ -172,10 +173,14 @@ def _carried(result: CallResult) -> str:
     return f" {_pages(result.pages)} in {_duration(timedelta(seconds=result.seconds))}{far_end}{speed}."
 
 
-def _why(attempt: Attempt) -> str:
+def _explained(fax: Fax, attempt: Attempt, result: CallResult) -> Explanation:
+    return explain(of_document(result, attempt.first_page, fax.pages), attempt.first_page - 1)
+
+
+def _why(fax: Fax, attempt: Attempt) -> str:
     if attempt.result is None:
         return "the call before never reached the far end"
-    return _clause(explain(attempt.result).sentence)
+    return _clause(_explained(fax, attempt, attempt.result).sentence)
 
 
 def _clause(sentence: str) -> str:

@@ -65,12 +65,21 @@ def receipt(head: Letterhead, fax: Fax, faxbox: Faxbox | None, account: Account)
     return _letter(head, faxbox, subject, "receipt", facts, answers=fax).as_bytes()
 
 
-def failure(head: Letterhead, fax: Fax, faxbox: Faxbox | None, account: Account, *, unknown: bool = False) -> bytes:
-    """An outbound fax has failed for good. `unknown`: nobody can say whether it has arrived."""
+def failure(
+    head: Letterhead,
+    fax: Fax,
+    faxbox: Faxbox | None,
+    account: Account,
+    *,
+    unknown: bool = False,
+    before: int = 0,
+) -> bytes:
+    """An outbound fax has failed for good. `unknown`: nobody can say whether it has arrived. `before`: pages that had
+    arrived before the call that its result is of."""
     facts = _facts(fax, faxbox, account)
     reason, advice = _sentence(fax.error, "The fax could not be sent."), ""
     if fax.result and not fax.result.success and not unknown:
-        explanation = explain(fax.result)
+        explanation = explain(fax.result, before)
         reason, advice = explanation.sentence, explanation.advice
     through = fax.result.pages if fax.result else 0
     facts |= {"reason": reason, "advice": advice, "unknown": unknown, "through": through}

@@ -212,7 +212,8 @@ class Postman:
         if fax.status is Status.CANCELLED:
             return letters.cancelled(head, fax, box, account)
         unknown = bool(calls) and calls[-1].outcome == "unknown"
-        return letters.failure(head, fax, box, account, unknown=unknown)
+        before = next((call.first_page - 1 for call in reversed(calls) if call.result), 0)
+        return letters.failure(head, fax, box, account, unknown=unknown, before=before)
 
     async def _finish(self, notice: Notice, state: str, answer: str) -> None:
         async with self._store.begin() as connection:

@@ -73,6 +73,23 @@ class FaxImageWriter:
         self._number += 1
 
 
+def from_page(image: bytes, first: int) -> bytes:
+    """A fax image without the pages before `first` (from 1). What `FaxImageWriter` has written stays where it is: the
+    file only begins with a later page. Raises ValueError where there is no such page, or no such image."""
+    if image[:4] != b"II*\0":
+        raise ValueError("this is no fax image of ours")
+    try:
+        (directory,) = struct.unpack_from("<L", image, 4)
+        for _ in range(first - 1):
+            (entries,) = struct.unpack_from("<H", image, directory)
+            (directory,) = struct.unpack_from("<L", image, directory + 2 + 12 * entries)
+            if not directory:
+                raise ValueError(f"the fax image has no page {first}")
+    except struct.error as error:
+        raise ValueError("the fax image is cut short") from error
+    return image[:4] + struct.pack("<L", directory) + image[8:]
+
+
 def group4(black: Bilevel) -> bytes:
     """The T.6 code of a page."""
     rows, columns = black.shape

@@ -7,12 +7,17 @@ A call that outlived its worker is followed on by whoever takes its fax over.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from pathlib import Path
 
 from gateway import retry
 from gateway.clock import Clock
+from gateway.documents.tiff import from_page
 from gateway.errors import FaxgateError, NotFound, Refused
 from gateway.fax import Attempt, CallResult, Fax, Progress, Status
 from gateway.outbound import plan
@@ -20,7 +25,7 @@ from gateway.outbound.conclusion import Conclusion
 from gateway.outbound.fetch import Fetching
 from gateway.outbound.prepare import GIVE_UP_AFTER, PUT_OFF
 from gateway.outbound.progress import ProgressWriter
-from gateway.ports import CallState, Documents, Line
+from gateway.ports import CallOrder, CallState, Documents, Line
 from gateway.store import accounts, attempts, destinations, faxes
 from gateway.store.engine import Store
 from gateway.store.faxes import LostClaim
@@ -42,6 +47,8 @@ class Calling:
     lease: timedelta
     fetching: Fetching
     conclusion: Conclusion
+    spool: Path
+    """Where the rest of an image lies while a call sends it."""
     _fetches: dict[str, asyncio.Task[Fax]] = field(default_factory=dict)
     """Documents that are being fetched for a fax now."""
     _live: dict[str, tuple[Line, str]] = field(default_factory=dict)
@@ -85,8 +92,28 @@ class Calling:
             await self.conclusion.end(fax, None, Status.FAILED, None, error.text)
             return
         attempt = plan.next_call(fax, box, account, line.status(), calls, remembered, self.clock.now())
+        async with AsyncExitStack() as stack:
+            if attempt.first_page > 1:
+                try:
+                    image = await stack.enter_async_context(self._rest(image, attempt.first_page))
+                except (OSError, ValueError) as error:
+                    log.error("fax %s: is sent whole, its image cannot be divided: %s", fax.id, error)
+                    attempt = replace(attempt, first_page=1)
+            await self._dial(fax, attempt, line, plan.order(fax, attempt, box, account, image))
+
+    @asynccontextmanager
+    async def _rest(self, image: Path, first_page: int) -> AsyncIterator[Path]:
+        """The image without the pages before that. Raises OSError, ValueError."""
+        folder = Path(tempfile.mkdtemp(prefix="resumed-", dir=self.spool))
+        try:
+            rest = folder / "fax.tiff"
+            await asyncio.to_thread(lambda: rest.write_bytes(from_page(image.read_bytes(), first_page)))
+            yield rest
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    async def _dial(self, fax: Fax, attempt: Attempt, line: Line, order: CallOrder) -> None:
         await self._begin(fax, attempt)
-        order = plan.order(fax, attempt, box, account, image)
         if self.clock.now() >= attempt.started_at + self.lease:
             # This process was asleep since it wrote the attempt down: somebody else may have dialled meanwhile.
             raise LostClaim(f"the lease of fax {fax.id} ran out before its call began")
@@ -142,13 +169,13 @@ class Calling:
                 first_dialled_at=fax.first_dialled_at or now,
                 due_at=now + timedelta(seconds=60),
                 lease_until=now + self.lease,
-                progress=Progress(call_id=attempt.id, stage="dialling", pages=fax.pages),
+                progress=Progress(call_id=attempt.id, stage="dialling", page=attempt.first_page - 1, pages=fax.pages),
             )
 
     async def _watch(self, fax: Fax, attempt: Attempt, line: Line, call: OnTheLine, *, settled: bool = False) -> None:
         """Have the call run to its end, writing down how far it has got, and conclude it. `settled`: the line has been
         asked about it before."""
-        writer = ProgressWriter(self.store, self.clock, fax)
+        writer = ProgressWriter(self.store, self.clock, fax, before=attempt.first_page - 1)
         self._live[fax.id] = line, attempt.id
         try:
             result = await call(writer.progress)
@@ -205,6 +232,5 @@ class Calling:
             await line.forget(attempt.id)
 
     async def _follow(self, fax: Fax, attempt: Attempt, line: Line) -> None:
-        await self._watch(
-            fax, attempt, line, lambda progress: line.follow(attempt.id, fax.pages, progress), settled=True
-        )
+        pages = plan.pages_of(attempt, fax)
+        await self._watch(fax, attempt, line, lambda progress: line.follow(attempt.id, pages, progress), settled=True)

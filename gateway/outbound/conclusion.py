@@ -17,6 +17,7 @@ from gateway.fax import Attempt, CallResult, Fax, Status
 from gateway.means import learned, plain
 from gateway.notices import about_end
 from gateway.ports import Line
+from gateway.resuming import of_document
 from gateway.store import accounts, attempts, destinations, faxes, notices, queue
 from gateway.store.engine import Store
 from gateway.store.wake import DIAL, NOTICES, Wake
@@ -41,7 +42,8 @@ class Conclusion:
         now = self.clock.now()
         cancelled = await self.is_cancelled(fax)
         verdict = retry.decide(replace(fax, attempts=attempt.number), result, now)
-        error = explain(result).sentence
+        whole = of_document(result, attempt.first_page, fax.pages)
+        error = explain(whole, attempt.first_page - 1).sentence
         match verdict:
             case retry.Done():
                 await self.end(fax, attempt, Status.COMPLETED, result, "")
@@ -90,7 +92,7 @@ class Conclusion:
                 now,
                 due_at=verdict.at,
                 tries=fax.tries + verdict.counted,
-                result=result or fax.result,
+                result=_of_fax(fax, attempt, result),
                 error=error,
             )
             await queue.release_slots(connection, fax.id)
@@ -119,7 +121,7 @@ class Conclusion:
                 status,
                 now,
                 tries=fax.tries + (attempt is not None and counted),
-                result=result or fax.result,
+                result=_of_fax(fax, attempt, result),
                 error=error,
             )
             if status is Status.COMPLETED and attempt is not None:
@@ -141,3 +143,8 @@ class Conclusion:
         if found != known:
             log.info("fax %s: %s is remembered of %s", fax.id, found.means if found else "nothing", fax.destination)
             await destinations.remember(connection, fax.account_id, fax.destination, found)
+
+
+def _of_fax(fax: Fax, attempt: Attempt | None, result: CallResult | None) -> CallResult | None:
+    """What the fax shows as its result after this call; what it showed before, where the call has none."""
+    return fax.result if attempt is None or result is None else of_document(result, attempt.first_page, fax.pages)

@@ -11,9 +11,12 @@ from gateway.ids import new_id
 from gateway.means import Remembered, next_means
 from gateway.numbers import to_e164
 from gateway.ports import CallOrder, LineStatus
+from gateway.resuming import first_page
 
 STATION_ID_LENGTH = 20
 """T.30 5.3.6.2.4-6: an identification has 20 characters."""
+HEADER_LENGTH = 50
+"""What libspandsp puts on a page of a header line; it cuts a longer one."""
 
 
 def next_call(
@@ -41,26 +44,47 @@ def next_call(
         started_at=now,
         v17=means.v17,
         t38=means.t38,
+        first_page=first_page(calls, fax.pages) if box and box.resume else 1,
     )
 
 
 def order(fax: Fax, attempt: Attempt, box: Faxbox | None, account: Account, image: Path) -> CallOrder:
-    """The same for the line."""
+    """The same for the line. `image` has the pages that this call sends."""
     number = attempt.from_number
     station_id = (box.fax_identity if box else "") or number
     return CallOrder(
         call_id=attempt.id,
         number=fax.destination,
         image=image,
-        pages=fax.pages,
+        pages=pages_of(attempt, fax),
         caller_id_number=number,
         caller_id_name=fax.from_name,
         local_station_id=_printable(station_id)[:STATION_ID_LENGTH],
-        header_line=_printable((box.fax_header if box else "") or fax.from_name),
+        header_line=_header_line(
+            _printable((box.fax_header if box else "") or fax.from_name), attempt.first_page, fax.pages
+        ),
         timezone=(box.timezone if box else "") or account.timezone,
         v17=attempt.v17,
         t38=attempt.t38,
     )
+
+
+def pages_of(attempt: Attempt, fax: Fax) -> int:
+    """How many pages the call sends."""
+    return fax.pages - attempt.first_page + 1
+
+
+def _header_line(text: str, first_page: int, pages: int) -> str:
+    """The header line of a call that begins with `first_page`: it says so, whatever becomes of the rest of it.
+
+    >>> _header_line("The Practice", 3, 5), _header_line("", 5, 5)
+    ('The Practice (continued: pages 3-5 of 5)', '(continued: page 5 of 5)')
+    """
+    if first_page == 1:
+        return text
+    sent = f"page {pages}" if first_page == pages else f"pages {first_page}-{pages}"
+    note = f"(continued: {sent} of {pages})"
+    return f"{text[: HEADER_LENGTH - len(note) - 1].strip()} {note}".strip()
 
 
 def _e164(written: str, account: Account) -> str:

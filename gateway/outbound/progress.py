@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from contextlib import suppress
+from dataclasses import replace
 
 from gateway.clock import Clock
 from gateway.errors import FaxgateError
@@ -15,18 +16,22 @@ log = logging.getLogger(__name__)
 
 
 class ProgressWriter:
-    """The progress of one call. `close` when the call is over."""
+    """The progress of one call, which is told in pages of the document: `before` of them went in earlier calls. `close`
+    when the call is over."""
 
-    def __init__(self, store: Store, clock: Clock, fax: Fax) -> None:
+    def __init__(self, store: Store, clock: Clock, fax: Fax, before: int = 0) -> None:
         self._store = store
         self._clock = clock
         self._fax = fax
+        self._before = before
         self._latest: Progress | None = None
         self._changed = asyncio.Event()
         self._task = asyncio.create_task(self._write(), name=f"progress {fax.id}")
 
     def progress(self, progress: Progress) -> None:
         """Take note; called by the line, in the event loop's thread."""
+        if self._before:
+            progress = replace(progress, page=self._before + progress.page, pages=self._fax.pages)
         log.info("fax %s: %s", self._fax.id, describe(progress))
         self._latest = progress
         self._changed.set()

@@ -40,6 +40,7 @@ FULL: dict[str, Any] = {
     },
     "media": {"fax_option": True},
     "body_as_page": True,
+    "resume": True,
 }
 CLEAR: dict[str, Any] = {
     "caller_id": "",
@@ -53,6 +54,7 @@ CLEAR: dict[str, Any] = {
     "notifications": {},
     "media": {},
     "body_as_page": False,
+    "resume": False,
 }
 
 

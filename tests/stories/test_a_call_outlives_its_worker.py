@@ -165,6 +165,21 @@ async def test_a_call_that_lives_and_cannot_be_followed_is_left_until_the_lease_
     assert len(await house.calls(fax)) == 2
 
 
+async def test_a_call_that_resumed_a_fax_is_followed_for_the_pages_that_it_sends(
+    house: House, letter: EmailMessage
+) -> None:
+    house.line.settled = CallRecord(CallState.LIVE)
+    house.line.followed = end = asyncio.get_running_loop().create_future()
+    survivor = Survivor(house, await orphan(house, letter, first_page=2), end)
+    await house.later(seconds=30)
+    await survivor.is_followed()
+    assert [pages for _, pages in house.line.follows] == [1]
+    end.set_result(replace(RESULT, pages=1, total_pages=1))
+    fax = await house.fax(Status.COMPLETED)
+    assert fax.result is not None
+    assert (fax.result.pages, fax.result.total_pages) == (2, 2)
+
+
 async def test_a_line_that_cannot_be_reached_is_asked_again(house: House, letter: EmailMessage) -> None:
     house.line.settled = CallRecord(CallState.UNREACHABLE)
     await orphan(house, letter)

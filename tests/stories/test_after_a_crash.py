@@ -19,7 +19,7 @@ RESULT = CallResult(
 )
 
 
-async def orphan(house: House, letter: EmailMessage, *, dialled: bool = True) -> Fax:
+async def orphan(house: House, letter: EmailMessage, *, dialled: bool = True, first_page: int = 1) -> Fax:
     """A fax in `processing` whose worker is dead: claimed, perhaps dialled, its lease run out."""
     house.line.script = ["+12025550191"]
     await house.send(letter, FAX_MACHINE)
@@ -44,6 +44,7 @@ async def orphan(house: House, letter: EmailMessage, *, dialled: bool = True) ->
                 from_number=fax.from_number,
                 to_number=fax.destination,
                 started_at=now,
+                first_page=first_page,
             )
             await attempts.begin(connection, attempt)
     house.line.script = [FAX_MACHINE]
