@@ -16,7 +16,7 @@ Which file for what:
     administration, checks, removal, history, housekeeping, orphans      what is done to and told of what is stored
     store/                               the database: every query, and every change of a status
     documents/, sandbox                  documents, opened only in worker processes with limits
-    lines/                               telephone lines
+    lines/                               telephone lines: loopback (T.30 in memory), freeswitch/ (its event socket)
     mail, letters, operator_mail         our own mails: sent, written, passed on
     fetching                             document URLs, never from inside
     storage, storage_s3                  the documents store
