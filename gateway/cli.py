@@ -11,12 +11,13 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from gateway import demo, doctor
 from gateway.administration import Administration
-from gateway.app import ROLES, App, open_desk
+from gateway.app import ROLES, App, build_lines, open_desk
 from gateway.desk import Desk
 from gateway.errors import FaxgateError
 from gateway.settings import BadSettingsError, read
@@ -81,6 +82,14 @@ def _parser() -> argparse.ArgumentParser:
     send.add_argument("files", nargs="+", type=Path, metavar="FILE")
     send.add_argument("--to", required=True, help="the number, written as in a mail address")
     send.add_argument("--faxbox", required=True, help="the id of the faxbox that sends")
+
+    line = commands.add_parser("line", help="telephone lines").add_subparsers(required=True, metavar="COMMAND")
+    _add(line, "list", _showing(_line_list), "list the lines: which are drained, and the calls under way on them")
+    for name, change, text in (
+        ("drain", Desk.drain, "give a line no more calls; those that run go on, and calls that come in are taken"),
+        ("resume", Desk.resume, "let a line have calls again"),
+    ):
+        _add(line, name, _showing(partial(_line_change, change)), text).add_argument("name", metavar="NAME")
 
     _add(commands, "status", _showing(_status), "what is queued, under way and done")
 
@@ -174,6 +183,20 @@ async def _faxbox_list(desk: Desk, options: argparse.Namespace) -> Any:
 
 async def _send(desk: Desk, options: argparse.Namespace) -> Any:
     return await desk.send(options.faxbox, options.to, options.files)
+
+
+async def _line_list(desk: Desk, _: argparse.Namespace) -> Any:
+    return await desk.lines(_line_names())
+
+
+async def _line_change(
+    change: Callable[[Desk, str, Sequence[str]], Awaitable[Any]], desk: Desk, options: argparse.Namespace
+) -> Any:
+    return await change(desk, options.name, _line_names())
+
+
+def _line_names() -> list[str]:
+    return [line.name for line in build_lines(read())]
 
 
 async def _status(desk: Desk, _: argparse.Namespace) -> Any:

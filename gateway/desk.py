@@ -19,9 +19,9 @@ from gateway.numbers import to_e164
 from gateway.outbound.submit import MailedDocument, Origin, Submission, Submissions
 from gateway.ports import Documents
 from gateway.routing import FaxRoute
-from gateway.store import accounts, faxes, history, tables
+from gateway.store import accounts, faxes, history, lines, tables
 from gateway.store.engine import Store
-from gateway.store.wake import Wake
+from gateway.store.wake import DIAL, Wake
 
 
 class Desk:
@@ -79,6 +79,47 @@ class Desk:
         """What happened to a fax, the oldest moment first. Raises NotFound."""
         async with self.store.read() as connection:
             return await history.of_fax(connection, await faxes.find(connection, fax_id))
+
+    async def lines(self, configured: Sequence[str], *others: str) -> list[dict[str, Any]]:
+        """The lines of the settings, these others, and what is drained beside them: as the database knows them,
+        whichever processes they work in."""
+        async with self.store.read() as connection:
+            drained = await lines.draining(connection)
+            names = list(dict.fromkeys((*configured, *others, *sorted(drained))))
+            calls = await lines.under_way(connection, names)
+        return [
+            {
+                "name": name,
+                "configured": name in configured,
+                "draining": name in drained,
+                "since": drained.get(name),
+                "calls": calls[name],
+            }
+            for name in names
+        ]
+
+    async def drain(self, name: str, configured: Sequence[str]) -> dict[str, Any]:
+        """Give a line no more calls, in any process; those that run go on. Raises NotFound."""
+        await self._known(name, configured)
+        async with self.store.begin() as connection:
+            await lines.drain(connection, name, self.clock.now())
+        return await self._line(name, configured)
+
+    async def resume(self, name: str, configured: Sequence[str]) -> dict[str, Any]:
+        """Let a line have calls again. Raises NotFound."""
+        await self._known(name, configured)
+        async with self.store.begin() as connection:
+            await lines.resume(connection, name)
+        await self.wake.notify(DIAL)
+        return await self._line(name, configured)
+
+    async def _known(self, name: str, configured: Sequence[str]) -> None:
+        known = [line["name"] for line in await self.lines(configured)]
+        if name not in known:
+            raise NotFound(f"There is no line {name}; there is {', '.join(known)}.")
+
+    async def _line(self, name: str, configured: Sequence[str]) -> dict[str, Any]:
+        return next(line for line in await self.lines(configured, name) if line["name"] == name)
 
     async def status(self) -> dict[str, Any]:
         """How many faxes are in which state, how many notices, by direction."""

@@ -7,9 +7,9 @@ database. A loop that meets trouble with the database logs it and goes on later.
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from gateway.clock import Clock
@@ -21,6 +21,7 @@ from gateway.ports import Line
 from gateway.store import queue
 from gateway.store.engine import Store
 from gateway.store.faxes import LostClaim
+from gateway.store.queue import Channels
 from gateway.store.wake import CANCEL, DIAL, PREPARE, Wake
 from gateway.tasks import Tasks
 
@@ -57,8 +58,9 @@ class Dispatcher:
         self._prepare, self._dial, self._cancel = (wake.event(topic) for topic in (PREPARE, DIAL, CANCEL))
         self._rescue, self._renew = asyncio.Event(), asyncio.Event()
         self._claims: set[str] = set()
-        self._dialling: dict[str, Line] = {}  # fax id -> the line that it was given to
-        self._settling: set[str] = set()  # faxes that a dead worker left behind
+        # By claim: a fax that is due again at once may be claimed before the end of its last call is tidied up.
+        self._dialling: dict[str, tuple[Fax, Line]] = {}  # with the line that it was given to
+        self._settling: dict[str, Fax] = {}  # what a dead worker left behind
         self._tasks = Tasks("dispatcher", expected=LostClaim)
         self._claiming: list[asyncio.Task[None]] = []
         self._keeping: list[asyncio.Task[None]] = []
@@ -84,8 +86,8 @@ class Dispatcher:
 
     async def hang_up(self) -> None:
         """End every call now; `drain` then returns soon."""
-        for fax_id in [*self._dialling, *self._settling]:
-            await self._calling.stop_call(fax_id)
+        for fax in [*(fax for fax, _ in self._dialling.values()), *self._settling.values()]:
+            await self._calling.stop_call(fax.id)
 
     async def stop(self) -> None:
         await self.drain()
@@ -118,36 +120,34 @@ class Dispatcher:
             self._work(fax, self._preparation.prepare(fax), self._room_again)
         return None
 
-    def _room_again(self) -> None:
+    def _room_again(self, _: str) -> None:
         self._room += 1
         self._prepare.set()
 
     async def _dial_due(self) -> datetime | None:
-        while not self._draining and (line := self._free_line()) is not None:
+        while not self._draining and (lines := self._free_lines()):
             now = self._clock.now()
+            free = [Channels(name, line.status().channels) for name, line in lines.items()]
             async with self._store.begin() as connection:
-                fax = await queue.claim_call(connection, now, now + self._lease)
-            if fax is None:
+                claimed = await queue.claim_call(connection, now, now + self._lease, free)
+            if claimed is None:
                 return await self._next_due(Status.PENDING)
-            self._dialling[fax.id] = line
-            self._work(fax, self._calling.attempt(fax, line), partial(self._line_again, fax.id))
+            fax, line = claimed[0], lines[claimed[1]]
+            claim = self._work(fax, self._calling.attempt(fax, line), self._line_again)
+            self._dialling[claim] = fax, line
         return None
 
-    def _line_again(self, fax_id: str) -> None:
-        del self._dialling[fax_id]
+    def _line_again(self, claim: str) -> None:
+        del self._dialling[claim]
         self._dial.set()
 
-    def _free_line(self) -> Line | None:
-        """The line with the most free channels, faxes counted that were given to it but have not begun their call."""
-        best, most = None, 0
-        for line in self._calling.lines:
-            status = line.status()
-            given = sum(
-                1 for fax_id, its in self._dialling.items() if its is line and not self._calling.is_live(fax_id)
-            )
-            if status.available and status.free - given > most:
-                best, most = line, status.free - given
-        return best
+    def _free_lines(self) -> dict[str, Line]:
+        """The lines that have free channels, by name, those with the most first; faxes counted that were given to a
+        line but have not begun their call. What other processes have under way on it is the claim's to see."""
+        waiting = Counter(line.name for fax, line in self._dialling.values() if not self._calling.is_live(fax.id))
+        free = {line: line.status().free - waiting[line.name] for line in self._calling.lines}
+        usable = [line for line, channels in free.items() if channels > 0 and line.status().available]
+        return {line.name: line for line in sorted(usable, key=lambda line: -free[line])}
 
     async def _take_over(self) -> datetime | None:
         while not self._draining:
@@ -156,8 +156,8 @@ class Dispatcher:
                 fax = await queue.take_over(connection, now, now + self._lease)
             if fax is None:
                 break
-            self._settling.add(fax.id)
-            self._work(fax, self._calling.settle(fax), partial(self._settling.discard, fax.id))
+            claim = self._work(fax, self._calling.settle(fax), self._settling.pop)
+            self._settling[claim] = fax
         return self._clock.now() + self._lease / 3
 
     async def _renew_leases(self) -> datetime | None:
@@ -179,15 +179,15 @@ class Dispatcher:
         async with self._store.read() as connection:
             return await queue.next_due(connection, status, self._clock.now())
 
-    def _work(self, fax: Fax, work: Coroutine[Any, Any, None], then: Callable[[], None] | None = None) -> None:
-        """Run a flow on a claimed fax; the claim is kept up while it runs."""
+    def _work(self, fax: Fax, work: Coroutine[Any, Any, None], then: Callable[[str], object]) -> str:
+        """Run a flow on a claimed fax; the claim, which is returned, is kept up while it runs, and `then` called."""
         token = fax.claim_token
         assert token is not None
         self._claims.add(token)
 
         def ended(_: asyncio.Task[None]) -> None:
             self._claims.discard(token)
-            if then is not None:
-                then()
+            then(token)
 
         self._tasks.start(work).add_done_callback(ended)
+        return token

@@ -56,6 +56,41 @@ def test_an_account_a_faxbox_and_a_fax(faxgate: Faxgate, tmp_path: Path) -> None
     assert made(faxgate("status"))["outbound"] == {"attaching_files": 1}
 
 
+def test_a_line_is_drained_and_resumed(faxgate: Faxgate) -> None:
+    assert made(faxgate("line", "list")) == [
+        {"name": "loopback", "configured": True, "draining": False, "since": None, "calls": 0}
+    ]
+    drained = made(faxgate("line", "drain", "loopback"))
+    assert drained["draining"]
+    assert made(faxgate("line", "drain", "loopback")) == drained  # it is already
+    assert made(faxgate("line", "list")) == [drained]
+    resumed = made(faxgate("line", "resume", "loopback"))
+    assert (resumed["draining"], resumed["since"]) == (False, None)
+    assert made(faxgate("line", "list")) == [resumed]
+
+
+def test_a_drained_line_that_is_no_longer_configured_can_be_resumed(
+    faxgate: Faxgate, environment: dict[str, str], tmp_path: Path
+) -> None:
+    name = "freeswitch://fs.example.com:8021"
+    environment["FAXGATE_LINES"] = (
+        f"freeswitch://:secret@fs.example.com?dial=sofia/gateway/x/{{number}}&spool={tmp_path}"
+    )
+    drained = made(faxgate("line", "drain", name))
+    assert (drained["name"], drained["configured"]) == (name, True)
+    del environment["FAXGATE_LINES"]
+    listed = faxgate("line", "list")
+    assert [(line["name"], line["configured"], line["draining"]) for line in made(listed)] == [
+        ("loopback", True, False),
+        (name, False, True),
+    ]
+    assert not made(faxgate("line", "resume", name))["draining"]
+    assert [line["name"] for line in made(faxgate("line", "list"))] == ["loopback"]
+    done = faxgate("line", "drain", name)
+    assert done.returncode == 1
+    assert f"There is no line {name}; there is loopback." in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [

@@ -2,11 +2,11 @@
 
 A claim is a token and a lease. The claimer renews its leases while it lives; what has an expired lease belongs to
 nobody and is taken over by the rescuer of any process. Limits are rows with unique keys (`slot`): an account has as
-many places as it may have calls, a destination has one.
+many places as it may have calls, a line as many as it has channels, a destination has one.
 """
 
-from collections.abc import Collection
-from dataclasses import replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import and_, delete, exists, func, or_, select, update
@@ -15,13 +15,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.fax import Fax, Status
 from gateway.ids import new_id
-from gateway.store import events, tables
+from gateway.store import events, lines, tables
 from gateway.store.faxes import from_row
 
 _fax, _slot, _account = tables.fax, tables.slot, tables.account
 
 CANDIDATES = 8
 """Due faxes looked at in one go: the first is nearly always taken, the others cover a race for a slot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channels:
+    """A line that a process has free."""
+
+    line: str
+    most: int
+    """Calls that it can carry at a time, whichever processes make them."""
 
 
 async def claim_preparation(
@@ -54,8 +63,14 @@ async def claim_preparation(
     return None if row is None else await _claim(connection, from_row(row), Status.ATTACHING_FILES, now, lease_until)
 
 
-async def claim_call(connection: AsyncConnection, now: datetime, lease_until: datetime) -> Fax | None:
-    """Claim the next fax that may be dialled now: due, its account below its limit, its destination free."""
+async def claim_call(
+    connection: AsyncConnection, now: datetime, lease_until: datetime, free: Sequence[Channels]
+) -> tuple[Fax, str] | None:
+    """Claim the next fax that may be dialled now, and a place on the first of these lines that has one: the fax is due,
+    its account below its limit, its destination free; the line is not drained."""
+    usable = await _usable(connection, free)
+    if not usable:
+        return None
     held = select(func.count()).select_from(_slot).where(_slot.c.kind == "account", _slot.c.key == _fax.c.account_id)
     query = (
         select(_fax, _account.c.max_calls.label("max_calls"))
@@ -72,9 +87,16 @@ async def claim_call(connection: AsyncConnection, now: datetime, lease_until: da
     )
     for row in (await connection.execute(query)).mappings().all():
         fax = from_row({key: value for key, value in row.items() if key != "max_calls"})
-        if await _take_slots(connection, fax, row["max_calls"]):
-            return await _claim(connection, fax, Status.PROCESSING, now, lease_until)
+        line = await _take_slots(connection, fax, row["max_calls"], usable)
+        if line is not None:
+            return await _claim(connection, fax, Status.PROCESSING, now, lease_until), line
     return None
+
+
+async def _usable(connection: AsyncConnection, free: Sequence[Channels]) -> list[Channels]:
+    drained = await lines.draining(connection)
+    used = await lines.under_way(connection, [one.line for one in free])
+    return [one for one in free if one.line not in drained and used[one.line] < one.most]
 
 
 async def _claim(connection: AsyncConnection, fax: Fax, status: Status, now: datetime, lease_until: datetime) -> Fax:
@@ -89,16 +111,26 @@ async def _claim(connection: AsyncConnection, fax: Fax, status: Status, now: dat
     return claimed
 
 
-async def _take_slots(connection: AsyncConnection, fax: Fax, max_calls: int) -> bool:
-    """Take a place of the account and the destination's only one; False (and nothing taken) where one is full."""
+async def _take_slots(connection: AsyncConnection, fax: Fax, max_calls: int, free: Sequence[Channels]) -> str | None:
+    """Take the destination's only place, one of the account, and one of the first line that has any; that line. None
+    (and nothing taken) where one is full."""
     if not await _take(connection, "destination", fax.destination, 0, fax.id):
-        return False
-    used = select(_slot.c.place).where(_slot.c.kind == "account", _slot.c.key == fax.account_id)
-    taken = set((await connection.execute(used)).scalars())
-    for place in range(max_calls):
-        if place not in taken and await _take(connection, "account", fax.account_id, place, fax.id):
-            return True
+        return None
+    if await _take_any(connection, "account", fax.account_id, max_calls, fax.id):
+        # The lines come last: their places are what everybody wants, and who waits for one holds up nobody else's.
+        for one in free:
+            if await _take_any(connection, "line", lines.slot_key(one.line), one.most, fax.id):
+                return one.line
     await release_slots(connection, fax.id)
+    return None
+
+
+async def _take_any(connection: AsyncConnection, kind: str, key: str, places: int, fax_id: str) -> bool:
+    used = select(_slot.c.place).where(_slot.c.kind == kind, _slot.c.key == key)
+    taken = set((await connection.execute(used)).scalars())
+    for place in range(places):
+        if place not in taken and await _take(connection, kind, key, place, fax_id):
+            return True
     return False
 
 

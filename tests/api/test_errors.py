@@ -1,6 +1,7 @@
 """Whatever is wrong, the answer is an envelope that says so, and never a 500 for what the client did."""
 
 import logging
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -20,6 +21,7 @@ from gateway.clock import Clock
 from gateway.ids import new_id
 from gateway.lines.loopback import LoopbackLine
 from gateway.ports import Documents, Line
+from gateway.store import lines
 from gateway.store.engine import Store
 from tests.api.house import House
 
@@ -200,8 +202,20 @@ async def test_healthz_names_a_line_that_does_not_work(store: Store, documents: 
         assert answer.status_code == status
         told = answer.json()["lines"]
         assert [line["available"] for line in told] == [line is working for line in given]
+        assert [line["draining"] for line in told] == [False for line in given]
         assert ("The line loopback is unavailable." in answer.json()["problems"]) is (broken in given)
         assert "libnowhere" not in answer.text
+
+
+async def test_healthz_names_a_line_that_is_drained(store: Store, documents: Documents, tmp_path: Path) -> None:
+    async with store.begin() as connection:
+        await lines.drain(connection, "loopback", datetime.now(UTC))
+    async with in_process(api(store, documents, Clock(), lines=[LoopbackLine(tmp_path)])) as client:
+        answer = await client.get("/healthz")
+    # The operator wants it so.
+    assert (answer.status_code, answer.json()["problems"]) == (200, [])
+    [line] = answer.json()["lines"]
+    assert (line["name"], line["available"], line["draining"]) == ("loopback", True, True)
 
 
 async def test_json_that_is_too_deep_or_too_large_is_refused_at_once(client: httpx.AsyncClient, house: House) -> None:

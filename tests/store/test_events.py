@@ -27,8 +27,10 @@ async def test_a_fax_tells_of_its_whole_way(store: Store, clock: MovedClock, see
     async with store.begin() as connection:
         await faxes.move(connection, fax, Status.PENDING, clock.now(), due_at=clock.now(), pages=2)
     async with store.begin() as connection:
-        claimed = await queue.claim_call(connection, clock.now(), clock.now() + timedelta(seconds=15))
-    assert claimed is not None
+        lease, trunk = clock.now() + timedelta(seconds=15), queue.Channels("trunk", 1)
+        found = await queue.claim_call(connection, clock.now(), lease, [trunk])
+    assert found is not None
+    claimed, _ = found
     live = Progress(call_id="1", stage="page", rate=14400, ecm=True, page=1, pages=2)
     async with store.begin() as connection:
         await faxes.change(connection, claimed, clock.now(), progress=live)

@@ -8,18 +8,27 @@ from datetime import timedelta
 import pytest
 
 from gateway.fax import Fax, Status
-from gateway.store import faxes, queue
+from gateway.store import faxes, lines, queue
 from gateway.store.engine import Store
 from gateway.store.faxes import LostClaim
+from gateway.store.queue import Channels
 from tests.conftest import MovedClock
 from tests.store.conftest import Seed
 
 LEASE = timedelta(seconds=15)
 
 
-async def claim(store: Store, clock: MovedClock) -> Fax | None:
+TRUNK = Channels("trunk", 100)
+
+
+async def claim_on(store: Store, clock: MovedClock, *free: Channels) -> tuple[Fax, str] | None:
     async with store.begin() as connection:
-        return await queue.claim_call(connection, clock.now(), clock.now() + LEASE)
+        return await queue.claim_call(connection, clock.now(), clock.now() + LEASE, free)
+
+
+async def claim(store: Store, clock: MovedClock) -> Fax | None:
+    claimed = await claim_on(store, clock, TRUNK)
+    return None if claimed is None else claimed[0]
 
 
 async def finish(store: Store, clock: MovedClock, fax: Fax) -> None:
@@ -66,6 +75,76 @@ async def test_an_account_has_no_more_calls_than_it_may(store: Store, clock: Mov
     assert claimed.id == elsewhere.id
     await finish(store, clock, one)
     assert await claim(store, clock) is not None
+
+
+async def test_a_line_has_no_more_calls_than_channels_whichever_processes_make_them(
+    store: Store, database_url: str, clock: MovedClock, seed: Seed
+) -> None:
+    account = await seed.account(max_calls=100)
+    for number in range(12):
+        await seed.fax(account, f"+120255501{number:02}")
+    narrow = Channels("freeswitch://fs.example.com:8021", 5)
+    other = await Store.open(database_url)  # as another process has it
+
+    async def work(own: Store) -> list[Fax]:
+        claimed = []
+        while (found := await claim_on(own, clock, narrow)) is not None:
+            claimed.append(found[0])
+        return claimed
+
+    found = await asyncio.gather(*(work(own) for own in (store, other, store, other)))
+    await other.close()
+    claimed = [fax for each in found for fax in each]
+    assert len(claimed) == 5
+    assert await claim_on(store, clock, narrow) is None
+    async with store.read() as connection:
+        assert await lines.under_way(connection, [narrow.line, "another"]) == {narrow.line: 5, "another": 0}
+    await finish(store, clock, claimed[0])
+    assert await claim_on(store, clock, narrow) is not None
+    assert await claim_on(store, clock, narrow) is None
+
+
+async def test_where_the_best_line_is_full_the_next_one_is_taken(store: Store, clock: MovedClock, seed: Seed) -> None:
+    account = await seed.account(max_calls=100)
+    for number in range(4):
+        await seed.fax(account, f"+1202555019{number}")
+    one, two = Channels("one", 1), Channels("two", 2)
+    taken = [await claim_on(store, clock, one, two) for _ in range(4)]
+    assert [claimed and claimed[1] for claimed in taken] == ["one", "two", "two", None]
+
+
+async def test_a_full_line_takes_no_place_of_anything_else(store: Store, clock: MovedClock, seed: Seed) -> None:
+    account = await seed.account(max_calls=2)
+    for number in range(3):
+        await seed.fax(account, f"+1202555019{number}")
+    one = Channels("one", 1)
+    assert await claim_on(store, clock, one) is not None
+    for _ in range(3):
+        assert await claim_on(store, clock, one) is None
+    assert await claim_on(store, clock, Channels("two", 1)) is not None
+
+
+async def test_a_drained_line_gets_nothing_until_it_is_resumed(store: Store, clock: MovedClock, seed: Seed) -> None:
+    account = await seed.account()
+    for number in range(3):
+        await seed.fax(account, f"+1202555019{number}")
+    one, two = Channels("one", 9), Channels("two", 9)
+    since = clock.now()
+    async with store.begin() as connection:
+        await lines.drain(connection, "one", since)
+    async with store.begin() as connection:
+        await lines.drain(connection, "one", since + timedelta(hours=1))  # drained already
+        assert await lines.draining(connection) == {"one": since}
+    assert await claim_on(store, clock, one) is None
+    claimed = await claim_on(store, clock, one, two)
+    assert claimed is not None
+    assert claimed[1] == "two"
+    async with store.begin() as connection:
+        await lines.resume(connection, "one")
+        assert await lines.draining(connection) == {}
+    claimed = await claim_on(store, clock, one, two)
+    assert claimed is not None
+    assert claimed[1] == "one"
 
 
 async def test_many_waiting_for_one_number_do_not_hold_up_the_others(

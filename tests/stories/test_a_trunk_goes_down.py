@@ -27,6 +27,29 @@ async def test_another_line_takes_the_fax_at_once(house: House, letter: EmailMes
     assert fax.tries == 1
 
 
+async def test_another_line_may_take_it_before_the_first_has_tidied_up(
+    house: House, letter: EmailMessage, caplog: pytest.LogCaptureFixture
+) -> None:
+    tidied = asyncio.Event()
+
+    async def forget(call_id: str) -> None:
+        await tidied.wait()
+
+    house.line.down = "GATEWAY_DOWN"
+    house.line.forget = forget  # type: ignore[method-assign]
+    await house.send(letter, FAX_MACHINE)
+    fax = await house.fax(Status.COMPLETED)
+    assert [call.line for call in await house.calls(fax)] == ["loopback", "spare"]
+    tidied.set()
+    await house.until(lambda: _tidy(house), "the end of both calls")
+    assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == []
+
+
+async def _tidy(house: House) -> bool | None:
+    dispatcher = house.app._dispatcher
+    return True if dispatcher is not None and len(dispatcher._tasks) == 0 else None
+
+
 async def test_without_another_line_it_waits_for_the_trunk_and_goes_when_that_is_back(
     house: House, letter: EmailMessage
 ) -> None:

@@ -139,11 +139,11 @@ async def about_to_be_dialled(house: House, letter: EmailMessage) -> tuple[Fax, 
     await house.until(busy, "the first call")
     tomorrow = house.clock.now() + timedelta(days=1)
     async with house.app.store.begin() as connection:
-        fax = await queue.claim_call(connection, tomorrow, tomorrow)
-    assert fax is not None
+        claimed = await queue.claim_call(connection, tomorrow, tomorrow, [queue.Channels(house.line.name, 1)])
+    assert claimed is not None
     dispatcher = house.app._dispatcher
     assert dispatcher is not None
-    return fax, dispatcher._calling
+    return claimed[0], dispatcher._calling
 
 
 async def test_a_gateway_that_slept_too_long_does_not_dial(house: House, letter: EmailMessage) -> None:
