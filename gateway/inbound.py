@@ -1,13 +1,15 @@
 """A fax comes in: `receiving` while the call runs, then stored and mailed.
 
 The line tells of the call (`gateway.ports.IncomingCalls`). The fax's id is the call's, so that a line that tells of a
-call again, after a crash, changes nothing. When `ended` returns, image, PDF, status and notices are committed.
+call again, after a crash or in several processes at once, changes nothing: whoever is first writes it, and the others
+find it told. When `ended` returns, image, PDF, status and notices are committed.
 """
 
 import asyncio
 import logging
 import shutil
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from gateway.sandbox import Sandbox
 from gateway.storage import key_for
 from gateway.store import accounts, attempts, faxes, notices
 from gateway.store.engine import Store
+from gateway.store.faxes import LostClaim
 from gateway.store.wake import NOTICES, Wake
 
 log = logging.getLogger(__name__)
@@ -73,16 +76,19 @@ class Inbound:
                 attempts=1,
                 progress=Progress(call_id=call.call_id, stage="answered"),
             )
+            # The call record decides who is first; and it stays where the fax was removed since.
+            if not await attempts.begin_once(connection, _call_record(fax, call)):
+                return
             await connection.run_sync(faxes.add, [fax])
-            await attempts.begin(connection, _call_record(fax, call))
         log.info("fax %s: incoming from %s to %s", fax.id, call.from_number, call.to_number)
 
     async def progressed(self, progress: Progress) -> None:
         log.info("fax %s: incoming, %s", progress.call_id, describe(progress))
-        async with self.store.begin() as connection:
-            fax = await faxes.known(connection, progress.call_id)
-            if fax is not None and fax.status is Status.RECEIVING:
-                await faxes.change(connection, fax, self.clock.now(), pages=progress.page, progress=progress)
+        with suppress(LostClaim):  # it has ended meanwhile
+            async with self.store.begin() as connection:
+                fax = await faxes.known(connection, progress.call_id)
+                if fax is not None and fax.status is Status.RECEIVING:
+                    await faxes.change(connection, fax, self.clock.now(), pages=progress.page, progress=progress)
 
     async def ended(self, call: IncomingCall, result: CallResult, image: Path | None) -> None:
         await self.began(call)
@@ -90,8 +96,15 @@ class Inbound:
             fax = await faxes.known(connection, call.call_id)
         if fax is None or fax.status is not Status.RECEIVING:
             return  # told before, or deleted, or nobody's
-        status = _status(result, image)
-        pdf_key, image_key = await self._keep(image) if image is not None and result.pages else ("", "")
+        keys = await self._keep(image) if image is not None and result.pages else ("", "")
+        try:
+            await self._finish(fax, _status(result, image), result, *keys)
+        except LostClaim:
+            # What we have stored of it belongs to nobody, and is swept.
+            log.info("fax %s: another process was told of its end at the same time", fax.id)
+
+    async def _finish(self, fax: Fax, status: Status, result: CallResult, pdf_key: str, image_key: str) -> None:
+        """Raises LostClaim where it is told already."""
         ended = replace(fax, status=status, result=result, pages=result.pages)
         now = self.clock.now()
         async with self.store.begin() as connection:
@@ -106,7 +119,7 @@ class Inbound:
                 image_key=image_key,
                 error="" if status is Status.RECEIVED else explain_received(result).sentence,
             )
-            await attempts.finish(connection, call.call_id, status, result)
+            await attempts.finish(connection, fax.id, status, result)
             if status is not Status.FAILED:
                 await connection.run_sync(notices.add, await about_received(connection, ended, now))
         log.info("fax %s: %s, %d pages", fax.id, status, result.pages)

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 from sqlalchemy import insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.fax import Attempt, CallResult, Direction
@@ -29,6 +30,13 @@ FIELDS: Fields = {
 
 async def begin(connection: AsyncConnection, attempt: Attempt) -> None:
     await connection.execute(insert(_attempt).values(values(attempt, _attempt)))
+
+
+async def begin_once(connection: AsyncConnection, attempt: Attempt) -> bool:
+    """The same for a call that may be told of more than once, by several processes at a time; whether it was new."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    added = dialect.insert(_attempt).values(values(attempt, _attempt)).on_conflict_do_nothing()
+    return (await connection.execute(added.returning(_attempt.c.id))).first() is not None
 
 
 async def finish(
