@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from admin_api.app import api
 from admin_api.server import Server as HttpServer
 from gateway.administration import SCOPES
+from gateway.alerts import Operator
 from gateway.clock import Clock
 from gateway.desk import Desk
 from gateway.dispatcher import Dispatcher
@@ -142,6 +143,9 @@ class App:
         settings = self.settings
         await self._check_documents()
         lease = timedelta(seconds=settings.lease_seconds)
+        hostname = hostname_of(settings)
+        mail_from = settings.mail_from or f"faxgate@{hostname}"
+        operator = Operator(address=settings.operator, sender=mail_from, hostname=hostname)
         preparation = Preparation(
             store=self.store,
             documents=self.documents,
@@ -158,7 +162,9 @@ class App:
             clock=self.clock,
             lease=lease,
             fetching=Fetching(fetcher=Fetcher(settings.fetch_allow), preparation=preparation),
-            conclusion=Conclusion(store=self.store, lines=self.lines, wake=self.wake, clock=self.clock),
+            conclusion=Conclusion(
+                store=self.store, lines=self.lines, wake=self.wake, clock=self.clock, operator=operator
+            ),
             spool=spool,
         )
         inbound = Inbound(
@@ -168,6 +174,7 @@ class App:
             wake=self.wake,
             clock=self.clock,
             spool=spool,
+            operator=operator,
         )
         dispatcher = Dispatcher(
             self.store, self.wake, self.clock, preparation, calling, lease=lease, preparing=os.cpu_count() or 1
@@ -178,8 +185,8 @@ class App:
             self._mailer,
             self.wake,
             self.clock,
-            mail_from=settings.mail_from or f"faxgate@{hostname_of(self.settings)}",
-            hostname=hostname_of(self.settings),
+            mail_from=mail_from,
+            hostname=hostname,
             lease=lease,
         )
         self._postman = asyncio.create_task(postman.run(), name="postman")

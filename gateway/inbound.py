@@ -13,13 +13,14 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from gateway.alerts import Operator
 from gateway.clock import Clock
 from gateway.documents.received import received as to_pdf
 from gateway.errors import FaxgateError
 from gateway.explanations import explain_received
 from gateway.fax import Attempt, CallResult, Direction, Fax, Progress, Status
 from gateway.ids import new_id
-from gateway.notices import about_received
+from gateway.notices import about_received, about_trouble
 from gateway.outbound.progress import describe
 from gateway.ports import Documents, IncomingCall, NewDocument
 from gateway.sandbox import Sandbox
@@ -42,6 +43,7 @@ class Inbound:
     wake: Wake
     clock: Clock
     spool: Path
+    operator: Operator
 
     async def answers(self, number: str) -> str | None:
         async with self.store.read() as connection:
@@ -98,12 +100,14 @@ class Inbound:
             return  # told before, or deleted, or nobody's
         keys = await self._keep(image) if image is not None and result.pages else ("", "")
         try:
-            await self._finish(fax, _status(result, image), result, *keys)
+            await self._finish(fax, call.line, _status(result, image), result, *keys)
         except LostClaim:
             # What we have stored of it belongs to nobody, and is swept.
             log.info("fax %s: another process was told of its end at the same time", fax.id)
 
-    async def _finish(self, fax: Fax, status: Status, result: CallResult, pdf_key: str, image_key: str) -> None:
+    async def _finish(
+        self, fax: Fax, line: str, status: Status, result: CallResult, pdf_key: str, image_key: str
+    ) -> None:
         """Raises LostClaim where it is told already."""
         ended = replace(fax, status=status, result=result, pages=result.pages)
         now = self.clock.now()
@@ -122,6 +126,8 @@ class Inbound:
             await attempts.finish(connection, fax.id, status, result)
             if status is not Status.FAILED:
                 await connection.run_sync(notices.add, await about_received(connection, ended, now))
+            trouble = await about_trouble(connection, self.operator, fax, line, result, now)
+            await connection.run_sync(notices.add, trouble)
         log.info("fax %s: %s, %d pages", fax.id, status, result.pages)
         await self.wake.notify(NOTICES)
 

@@ -11,7 +11,7 @@ Fails with ValueError where sender or recipient is no mail address, and never ot
 import functools
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from email import policy
 from email.errors import HeaderParseError
 from email.headerregistry import Address, HeaderRegistry, MessageIDHeader
@@ -21,6 +21,7 @@ from pathlib import Path
 import jinja2
 
 from gateway.accounts import Account, Faxbox
+from gateway.alerts import Alert
 from gateway.explanations import explain, explain_received
 from gateway.fax import CallResult, Direction, Fax, Status
 from gateway.filenames import fax_filename
@@ -94,6 +95,22 @@ def cancelled(head: Letterhead, fax: Fax, faxbox: Faxbox | None, account: Accoun
     return _letter(
         head, faxbox, _about(f"Fax to {facts['to']} cancelled", fax), "cancelled", facts, answers=fax
     ).as_bytes()
+
+
+def operator_alert(head: Letterhead, alert: Alert, fax_id: str, line: str, words: str) -> bytes:
+    """A call has met a trouble of ours. `words` are the line's own."""
+    facts: dict[str, object] = {
+        "what": alert.what,
+        "advice": alert.advice,
+        "lost": alert.lost,
+        "line": one_line(line),
+        "cause": one_line(alert.cause),
+        "words": one_line(words),
+        "time": time_words(head.date, UTC),
+        "fax_id": fax_id,
+        "account": head.hostname,
+    }
+    return _letter(head, None, f"Fax line {facts['line']}: {facts['cause']}", "operator_alert", facts).as_bytes()
 
 
 # What a letter says

@@ -7,6 +7,7 @@ between the relay's answer and our commit sends it twice, with the same Message-
 
 import asyncio
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -14,14 +15,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway import letters
 from gateway.accounts import Account, Faxbox
+from gateway.alerts import EVERY, Operator, alert_of
 from gateway.clock import Clock
 from gateway.errors import FaxgateError, NotFound
-from gateway.fax import Fax, Status
+from gateway.fax import CallResult, Direction, Fax, Status
 from gateway.letters import Letterhead
 from gateway.ports import Documents, MailDelayedError, Mailer, MailRefusedError
-from gateway.store import accounts, attempts, faxes, notices
+from gateway.store import accounts, alerts, attempts, faxes, notices
 from gateway.store.engine import Store
-from gateway.store.notices import FAILURE, INBOUND_FAX, OPERATOR_MAIL, RECEIPT, Notice
+from gateway.store.notices import FAILURE, INBOUND_FAX, OPERATOR_ALERT, OPERATOR_MAIL, RECEIPT, Notice
 from gateway.store.wake import NOTICES, Wake
 from gateway.tasks import Tasks
 
@@ -57,6 +59,27 @@ async def about_received(connection: AsyncConnection, fax: Fax, now: datetime) -
         notices.new(INBOUND_FAX, recipient, now, account_id=fax.account_id, fax_id=fax.id)
         for recipient in _once(box.inbound_email if box else ())
     ]
+
+
+async def about_trouble(
+    connection: AsyncConnection, operator: Operator, fax: Fax, line: str, result: CallResult | None, now: datetime
+) -> list[Notice]:
+    """The mail to the operator where a call on `line` met a trouble of ours that he does not know of yet. It is written
+    here and now: when it is sent the fax may be through by another line."""
+    alert = alert_of(result, inbound=fax.direction is Direction.INBOUND) if result else None
+    if alert is None or not operator.address or not await alerts.is_due(connection, line, alert.cause, now, EVERY):
+        return []
+    # It is no notice of the fax: an account is not told whom we call, nor is it kept waiting for that.
+    notice = notices.new(OPERATOR_ALERT, operator.address, now)
+    head = Letterhead(
+        notice_id=notice.id,
+        sender=operator.sender,
+        recipient=operator.address,
+        hostname=operator.hostname,
+        date=now,
+    )
+    message = letters.operator_alert(head, alert, fax.id, line, result.result_text if result else "")
+    return [replace(notice, message=message)]
 
 
 def recipients(notifications: dict[str, object], way: str) -> list[str]:
@@ -173,8 +196,8 @@ class Postman:
             log.error("notice %s to %s cannot be written: %s", notice.id, notice.recipient, error)
             await self._finish(notice, notices.FAILED, f"cannot be written: {error}")
             return
-        # A mail to postmaster that we pass on keeps the null reverse path out of it: a bounce of it goes nowhere.
-        sender = "" if notice.kind == OPERATOR_MAIL else self._mail_from
+        # What goes to the operator has the null reverse path: a bounce of it goes nowhere, and not to him.
+        sender = "" if notice.kind in (OPERATOR_MAIL, OPERATOR_ALERT) else self._mail_from
         try:
             answer = await self._mailer.send(sender=sender, recipient=notice.recipient, message=message, key=notice.id)
         except MailRefusedError as error:

@@ -20,6 +20,8 @@ T30_LINE = frozenset({5, 6, 13, 14, 15, 16, 18, 20, 21, 48, 49, *range(35, 41)})
 T30_BUSY = frozenset({4, 7, 9, 22})
 T30_RENDER_AGAIN = frozenset({11, 12})
 T30_LOCAL_RESOURCE = frozenset({47})
+T30_DOCUMENT = frozenset(range(41, 47))
+"""The line cannot read or write the image: permanent, and ours."""
 
 Q850_BUSY = frozenset({17})
 Q850_NO_ANSWER = frozenset({18, 19, 20, 102})

@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from gateway.accounts import Account, Faxbox
+from gateway.alerts import Operator
 from gateway.fax import CallResult, Direction, Fax, Progress, Status
 from gateway.ids import new_id
 from gateway.inbound import Inbound, _call_record
@@ -58,6 +59,7 @@ async def two(
         wake=wake,
         clock=clock,
         spool=tmp_path / "spool",
+        operator=Operator(address="ops@example.com", sender="faxgate@example.com", hostname="example.com"),
     )
     yield one, replace(one, store=other)
     await sandbox.stop()
@@ -128,6 +130,21 @@ async def test_two_that_hear_of_its_end_tell_of_it_once(
         await one.ended(ended, replace(RESULT, pages=9), image)  # and after a crash again
         await one.progressed(Progress(call_id=ended.call_id, stage="page", page=9))
     assert await received(two[0].store, box) == [fax]
+
+
+async def test_a_line_that_cannot_write_is_told_to_the_operator_once(two: tuple[Inbound, Inbound], box: Faxbox) -> None:
+    lost = CallResult(success=False, answered=True, result_code=41, result_text="TIFF/F file cannot be opened")
+    for one in (*two, *two):
+        await one.ended(call(), lost, None)
+    assert {fax.status for fax in await received(two[0].store, box)} == {Status.FAILED}
+    now = two[0].clock.now()
+    async with two[0].store.begin() as connection:
+        notice, nothing = [await notices.claim(connection, now, now + timedelta(hours=1)) for _ in range(2)]
+    assert nothing is None
+    assert notice is not None
+    assert (notice.kind, notice.recipient, notice.fax_id) == ("operator_alert", "ops@example.com", None)
+    assert notice.message is not None
+    assert b"Fax line freeswitch://fs.example.com:8021: T.30 41" in notice.message
 
 
 async def test_progress_that_comes_too_late_is_let_go(two: tuple[Inbound, Inbound], box: Faxbox) -> None:

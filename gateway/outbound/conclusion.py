@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway import retry
+from gateway.alerts import Operator
 from gateway.clock import Clock
 from gateway.explanations import explain
 from gateway.fax import Attempt, CallResult, Fax, Status
 from gateway.means import learned, plain
-from gateway.notices import about_end
+from gateway.notices import about_end, about_trouble
 from gateway.ports import Line
 from gateway.resuming import of_document
 from gateway.store import accounts, attempts, destinations, faxes, notices, queue
@@ -35,6 +36,7 @@ class Conclusion:
     lines: Sequence[Line]
     wake: Wake
     clock: Clock
+    operator: Operator
 
     async def conclude(self, fax: Fax, attempt: Attempt, result: CallResult, *, stopped: bool = False) -> None:
         """Decide what follows from the result. `stopped`: we have hung up because the gateway stops, which is no fault
@@ -96,8 +98,9 @@ class Conclusion:
                 error=error,
             )
             await queue.release_slots(connection, fax.id)
+            alerted = await self._alert(connection, fax, attempt, result)
         log.info("fax %s: %s next call at %s", fax.id, error, verdict.at)
-        await self.wake.notify(DIAL)
+        await self.wake.notify(DIAL, *([NOTICES] if alerted else []))
 
     async def end(
         self,
@@ -128,8 +131,18 @@ class Conclusion:
                 await self._learn(connection, fax, attempt)
             await connection.run_sync(notices.add, await about_end(connection, fax, status, now))
             await queue.release_slots(connection, fax.id)
+            await self._alert(connection, fax, attempt, result)
         log.info("fax %s: %s %s", fax.id, status, error)
         await self.wake.notify(DIAL, NOTICES)
+
+    async def _alert(
+        self, connection: AsyncConnection, fax: Fax, attempt: Attempt | None, result: CallResult | None
+    ) -> bool:
+        """Write to the operator of a trouble of ours; whether there was anything to write."""
+        line = attempt.line if attempt else ""
+        mails = await about_trouble(connection, self.operator, fax, line, result, self.clock.now())
+        await connection.run_sync(notices.add, mails)
+        return bool(mails)
 
     async def _learn(self, connection: AsyncConnection, fax: Fax, attempt: Attempt) -> None:
         """Keep with what means the fax got through."""

@@ -15,8 +15,10 @@ _notice = tables.notice
 
 PENDING, SENT, FAILED = "pending", "sent", "failed"
 
-INBOUND_FAX, RECEIPT, FAILURE, OPERATOR_MAIL = "inbound_fax", "receipt", "failure", "operator_mail"
-"""The kinds: a received fax, a fax sent, a fax not sent, a mail to postmaster passed on."""
+INBOUND_FAX, RECEIPT, FAILURE = "inbound_fax", "receipt", "failure"
+OPERATOR_MAIL, OPERATOR_ALERT = "operator_mail", "operator_alert"
+"""The kinds: a received fax, a fax sent, a fax not sent; to the operator a mail to postmaster that is passed on, and a
+trouble of ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,7 @@ class Notice:
     answer: str = ""
     """The relay's last answer."""
     message: bytes | None = None
-    """Set where a message is passed on unchanged."""
+    """Set where the mail is there already, and not written when it is sent."""
     claim_token: str | None = None
     lease_until: datetime | None = None
 

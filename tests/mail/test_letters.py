@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.accounts import Account, Faxbox
+from gateway.alerts import alert_of
 from gateway.fax import CallResult, Document, Fax, LeftOut, Status
-from gateway.letters import Letterhead, cancelled, failure, inbound_fax, receipt
+from gateway.letters import Letterhead, cancelled, failure, inbound_fax, operator_alert, receipt
 
 PDF = b"%PDF-1.4\n" + bytes(range(256)) * 40
 BUSY = CallResult(success=False, answered=False, cause=17)
@@ -192,6 +193,36 @@ def test_a_cancelled_fax(head: Letterhead, sent: Fax, faxbox: Faxbox, account: A
     assert message["Subject"] == "Fax to +1 202-555-0190 cancelled: Contract, signed"
     for text in (plain(message), page(message).text):
         assert "No page of it got through." in text
+
+
+def test_the_operator_is_told_what_and_where_and_what_to_do(head: Letterhead) -> None:
+    down = CallResult(success=False, answered=False, hangup_cause="GATEWAY_DOWN")
+    alert = alert_of(down)
+    assert alert is not None
+    message = read(operator_alert(head, alert, "0192f0c3", "freeswitch://fs.example.com:8021", "SIP 503\r\nBcc: x@y"))
+    assert message["Subject"] == "Fax line freeswitch://fs.example.com:8021: GATEWAY_DOWN"
+    assert message["To"] == "alice@example.com"
+    assert message["Message-ID"] == "<0192f0c3a1b27c4d8e5f60718293a4b6@fax.example.com>"
+    assert message["X-Faxgate-Fax"] == "0192f0c3"
+    for text in (plain(message), page(message).text):
+        for fact in (
+            "The trunk is down: FreeSWITCH cannot place calls through it.",
+            "`sofia status gateway`",
+            "The fax goes out on another line, or waits until this one works again, for 24 hours at most.",
+            "freeswitch://fs.example.com:8021",
+            "GATEWAY_DOWN",
+            "SIP 503 Bcc: x@y",
+            "23 November 2026, 13:05:09 UTC",
+            "Fax 0192f0c3",
+        ):
+            assert fact in text
+    unreadable = alert_of(CallResult(success=False, answered=True, result_code=41))
+    assert unreadable is not None
+    message = read(operator_alert(head, unreadable, "0192f0c3", "loopback", ""))
+    assert message["Subject"] == "Fax line loopback: T.30 41"
+    for text in (plain(message), page(message).text):
+        assert "The fax has failed, and its sender is told." in text
+        assert "In words" not in text
 
 
 Letter = Callable[[Letterhead, Fax, Faxbox | None, Account], bytes]
