@@ -32,6 +32,11 @@ Q850_MEDIA = frozenset({58, 65, 79, 88})
 TRUNK_DOWN = frozenset({"GATEWAY_DOWN", "INVALID_GATEWAY", "INVALID_PROFILE"})
 """FreeSWITCH's names for a trunk that is not there: nothing was dialled."""
 
+SWITCH_ENDED = frozenset({"SYSTEM_SHUTDOWN", "MANAGER_REQUEST", "CRASH"})
+"""Its names for a call that its operator has ended, or its end: ours, whatever T.30 made of it."""
+Q850_MOST = 127
+"""Numbers above are FreeSWITCH's own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Done:
@@ -90,6 +95,8 @@ def _growing(pause: float, attempts: int) -> float:
 
 
 def _rule(result: CallResult) -> _Rule:
+    if result.hangup_cause in SWITCH_ENDED:
+        return _Rule(60, counted=False, why="our switch ended the calls")
     if result.answered:
         return _after_answer(result)
     return _before_answer(result)
@@ -128,6 +135,6 @@ def _before_answer(result: CallResult) -> _Rule:
     for causes, rule in rules:
         if result.cause in causes:
             return rule
-    if result.cause in (None, 0, 16):
+    if result.cause in (None, 0, 16) or result.cause > Q850_MOST:
         return _Rule(60, why="hung up before it was answered")
     return _PERMANENT

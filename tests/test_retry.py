@@ -36,6 +36,8 @@ def test_a_success_is_done() -> None:
     assert decide(FAX, CallResult(success=True, answered=True, result_code=0), NOW) == Done()
 
 
+SWITCH_ENDED = ((500, "CRASH"), (501, "SYSTEM_SHUTDOWN"), (503, "MANAGER_REQUEST"))
+
 PAUSES = [
     *((after(code), 300, True) for code in (1, 2, 3, 17, 19)),
     *((after(code), 60, True) for code in (5, 6, 13, 14, 15, 16, 18, 20, 21, 48, 49, 35, 36, 37, 38, 39, 40)),
@@ -52,6 +54,10 @@ PAUSES = [
     *((before(cause), 60, True) for cause in (58, 65, 79, 88)),
     (before(16), 60, True),
     (before(None), 60, True),
+    # FreeSWITCH's own: what its operator did is no fault of the far end, before the answer or after it.
+    *((before(cause, name), 60, False) for cause, name in SWITCH_ENDED),
+    *((replace(after(49), cause=cause, hangup_cause=name), 60, False) for cause, name in SWITCH_ENDED),
+    *((before(cause), 60, True) for cause in (487, 502, 602, 604, 606, 607)),
 ]
 
 
