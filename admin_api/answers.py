@@ -33,19 +33,24 @@ FaxSummary = TypedDict(
 
 
 class TxResult(TypedDict):
-    """What the last call brought."""
+    """What the last call brought; of a fax that took several, each with the pages still missing, what all brought."""
 
     success: bool
     error_message: Annotated[str, Field(description="In words; empty where all is well.")]
-    pages_sent: Annotated[int, Field(description="Pages that the far end confirmed.")]
+    pages_sent: Annotated[int, Field(description="Pages of the document that the far end has confirmed.")]
+    total_pages: Annotated[int, Field(description="Of how many; 0 where no call has told.")]
     fax_speed: Annotated[int, Field(description="bit/s of the last page.")]
     fax_error_correction: bool
+    fax_t38: Annotated[bool, Field(description="Whether the call went over T.38; otherwise it was audio.")]
     fax_bad_rows: int
     fax_receiver_id: Annotated[str, Field(description="What the receiving machine calls itself.")]
     time_elapsed: Annotated[int, Field(description="Seconds from the fax's making to its end; 0 before.")]
     result_code: Annotated[int | None, Field(description="T.30's result; null where no call got so far.")]
     result_text: str
-    hangup_cause: str
+    result_cause: Annotated[
+        int | None, Field(description="Q.850's cause of the hang-up; above 127 FreeSWITCH's own. Null before a call.")
+    ]
+    hangup_cause: Annotated[str, Field(description="FreeSWITCH's name of it.")]
     fax_sender_id: NotRequired[Annotated[str, Field(description="Of a received fax: what the sender calls itself.")]]
 
 
@@ -165,11 +170,11 @@ Call = TypedDict(
         "to": Annotated[str, Field(description="The number called, E.164.")],
         "line": Annotated[str, Field(description="The telephone line that carried it.")],
         "seconds": Annotated[float, Field(description="From answer to hang-up.")],
-        "pages": Annotated[int, Field(description="Pages that were confirmed.")],
-        "total_pages": int,
+        "pages": Annotated[int, Field(description="Pages that this call sent and that were confirmed.")],
+        "total_pages": Annotated[int, Field(description="Pages that it was to send.")],
         "rate": Annotated[int, Field(description="bit/s of the last page.")],
         "ecm": Annotated[bool, Field(description="Whether T.30's error correction was used.")],
-        "t38": bool,
+        "t38": Annotated[bool, Field(description="Whether it went over T.38; otherwise it was audio.")],
         "bad_rows": int,
         "result_code": Annotated[int | None, Field(description="T.30's result; null where the call got not so far.")],
         "result_text": str,
@@ -184,6 +189,11 @@ Call = TypedDict(
         "remote_station_id": Annotated[str, Field(description="What the far machine calls itself.")],
         "faxbox_id": str | None,
         "fax_id": Annotated[str, Field(description="The fax; it may have been deleted since.")],
+        "v17": Annotated[bool, Field(description="False where it was made without V.17, after a call that broke off.")],
+        "t38_asked": Annotated[
+            bool | None, Field(description="Whether T.38 was asked for; null where we asked for nothing.")
+        ],
+        "first_page": Annotated[int, Field(description="The page of the document with which it began.")],
     },
 )
 

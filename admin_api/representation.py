@@ -86,7 +86,8 @@ def fax_detail(fax: Fax, timezone: str) -> FaxDetail:
 
 
 def tx_result(fax: Fax) -> TxResult:
-    """What the last call brought. `result_code` is T.30's, null where no call has got so far.
+    """What the last call brought, with every code as the line gave it. `result_code` is T.30's, null where no call has
+    got so far; `result_cause` is Q.850's.
 
     Of a received fax the receiver is us, and `fax_sender_id` is what the far end called itself.
     """
@@ -96,13 +97,16 @@ def tx_result(fax: Fax) -> TxResult:
         "success": fax.status in {Status.COMPLETED, Status.RECEIVED},
         "error_message": fax.error,
         "pages_sent": result.pages,
+        "total_pages": result.total_pages,
         "fax_speed": result.rate,
         "fax_error_correction": result.ecm,
+        "fax_t38": result.t38,
         "fax_bad_rows": result.bad_rows,
         "fax_receiver_id": result.local_station_id if inbound else result.remote_station_id,
         "time_elapsed": round((fax.ended_at - fax.created_at).total_seconds()) if fax.ended_at else 0,
         "result_code": result.result_code,
         "result_text": result.result_text,
+        "result_cause": result.cause,
         "hangup_cause": result.hangup_cause,
     }
     if inbound:
@@ -228,6 +232,9 @@ def call(attempt: Attempt) -> Call:
         "remote_station_id": result.remote_station_id,
         "faxbox_id": attempt.faxbox_id,
         "fax_id": attempt.fax_id,
+        "v17": attempt.v17,
+        "t38_asked": attempt.t38,
+        "first_page": attempt.first_page,
     }
 
 

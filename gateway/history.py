@@ -133,8 +133,15 @@ def _call(fax: Fax, attempt: Attempt) -> Moment:
     if inbound:
         start = f"{number_words(attempt.from_number)} called {number_words(attempt.to_number)} on line {attempt.line}"
     else:
-        start = f"Call {attempt.number} to {number_words(attempt.to_number)} on line {attempt.line}"
-    facts: dict[str, object] = {"call_id": attempt.id, "number": attempt.number, "line": attempt.line}
+        start = f"Call {attempt.number} to {number_words(attempt.to_number)} on line {attempt.line}{_made(attempt)}"
+    facts: dict[str, object] = {
+        "call_id": attempt.id,
+        "number": attempt.number,
+        "line": attempt.line,
+        "v17": attempt.v17,
+        "t38_asked": attempt.t38,
+        "first_page": attempt.first_page,
+    }
     if result is None:
         outcomes = {
             "": "it runs now.",
@@ -157,11 +164,19 @@ def _call(fax: Fax, attempt: Attempt) -> Moment:
             "pages": result.pages,
             "rate": result.rate,
             "ecm": result.ecm,
+            "t38": result.t38,
             "result_code": result.result_code,
             "result_text": result.result_text,
+            "cause": result.cause,
             "hangup_cause": result.hangup_cause,
         },
     )
+
+
+def _made(attempt: Attempt) -> str:
+    """What is not usual of a call."""
+    without = "" if attempt.v17 else ", without V.17"
+    return without + (f", from page {attempt.first_page}" if attempt.first_page > 1 else "")
 
 
 def _carried(result: CallResult) -> str:
@@ -170,7 +185,8 @@ def _carried(result: CallResult) -> str:
     far_end = f" with {one_line(result.remote_station_id)}" if result.remote_station_id else ""
     correction = "with" if result.ecm else "without"
     speed = f" at {result.rate} bit/s {correction} error correction" if result.rate else ""
-    return f" {_pages(result.pages)} in {_duration(timedelta(seconds=result.seconds))}{far_end}{speed}."
+    medium = " over T.38" if result.t38 else ""
+    return f" {_pages(result.pages)} in {_duration(timedelta(seconds=result.seconds))}{far_end}{speed}{medium}."
 
 
 def _explained(fax: Fax, attempt: Attempt, result: CallResult) -> Explanation:

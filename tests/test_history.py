@@ -110,6 +110,30 @@ def test_a_fax_that_was_mailed_was_busy_and_then_arrived() -> None:
     ]
 
 
+def test_how_a_call_was_made_is_told_where_it_is_not_as_usual() -> None:
+    cut = replace(SENT, success=False, pages=1, result_code=49, t38=True)
+    first = replace(FIRST, result=cut)
+    rest = replace(SENT, pages=1, total_pages=1, rate=9600, ecm=False)
+    second = replace(SECOND, result=rest, v17=False, t38=False, first_page=2)
+    calls = [moment for moment in tell(FAX, None, [first, second], []) if moment.kind == "call"]
+    assert [moment.words for moment in calls] == [
+        (
+            "Call 1 to +1 202-555-0191 on line trunk: The call was cut off after page 1 of 2. "
+            "1 page in 43 seconds with FAR END at 14400 bit/s with error correction over T.38."
+        ),
+        (
+            "Call 2 to +1 202-555-0191 on line trunk, without V.17, from page 2: The fax was delivered. "
+            "1 page in 43 seconds with FAR END at 9600 bit/s without error correction."
+        ),
+    ]
+    facts = [(moment.facts["v17"], moment.facts["t38"], moment.facts["first_page"]) for moment in calls]
+    assert facts == [(True, True, 1), (False, False, 2)]
+    cut_again = replace(second, result=replace(cut, pages=1, total_pages=3), first_page=3)
+    longer = replace(FAX, pages=5)
+    [moment] = [moment for moment in tell(longer, None, [cut_again], []) if moment.kind == "call"]
+    assert "from page 3: The call was cut off after page 3 of 5. 1 page in" in moment.words
+
+
 def test_a_fax_that_waits_says_until_when_and_why() -> None:
     waiting = replace(FAX, status=Status.PENDING, ended_at=None, due_at=after(minutes=3, seconds=15))
     [*_, last] = tell(waiting, None, [FIRST], [])

@@ -46,7 +46,15 @@ async def made(house: House, store: Store) -> list[Attempt]:
         outcome="failed",
     )
     second = replace(
-        first, id=new_id(), number=2, started_at=NOON + timedelta(minutes=5), result=talked, outcome="completed"
+        first,
+        id=new_id(),
+        number=2,
+        started_at=NOON + timedelta(minutes=5),
+        v17=False,
+        t38=True,
+        first_page=2,
+        result=talked,
+        outcome="completed",
     )
     came = replace(
         first,
@@ -100,6 +108,9 @@ async def test_the_calls_in_both_directions_newest_first(
         "remote_station_id": "FAR END",
         "faxbox_id": house.alice.faxbox.id,
         "fax_id": house.alice.completed.id,
+        "v17": False,
+        "t38_asked": True,
+        "first_page": 2,
     }
     assert (body["data"][0]["outcome"], body["data"][0]["ended_at"], body["data"][0]["counted"]) == ("", "", False)
 
@@ -147,6 +158,10 @@ async def test_as_csv_all_of_the_range_at_once(
         "0",
     )
     assert rows[0]["result_code"] == ""
+    assert [(row["v17"], row["t38_asked"], row["first_page"]) for row in rows[:2]] == [
+        ("true", "", "1"),
+        ("false", "true", "2"),
+    ]
     # No spreadsheet runs what a far machine calls itself.
     assert rows[2]["remote_station_id"] == '\'=HYPERLINK("http://evil")'
 

@@ -55,6 +55,9 @@ async def test_a_job_that_waits(client: httpx.AsyncClient, house: House) -> None
         "result_code": None,
         "result_text": "",
         "hangup_cause": "",
+        "total_pages": 0,
+        "fax_t38": False,
+        "result_cause": None,
     }
     assert data == {
         "id": alice.pending.id,
@@ -116,6 +119,9 @@ async def test_a_fax_that_was_sent_moves_to_the_outbox(client: httpx.AsyncClient
         "result_code": 0,
         "result_text": "OK",
         "hangup_cause": "NORMAL_CLEARING",
+        "total_pages": 2,
+        "fax_t38": False,
+        "result_cause": 16,
     }
 
 
@@ -125,6 +131,7 @@ async def test_a_fax_that_failed_says_why(client: httpx.AsyncClient, house: Hous
     result = data["tx_result"]
     assert (data["status"], data["delivered"], result["success"]) == ("failed", "undefined", False)
     assert (result["error_message"], result["hangup_cause"]) == ("The line was busy.", "USER_BUSY")
+    assert (result["result_code"], result["result_cause"]) == (None, 17)
 
 
 async def test_outgoing_answers_for_a_job_after_its_end(client: httpx.AsyncClient, house: House) -> None:
