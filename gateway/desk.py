@@ -11,7 +11,9 @@ from sqlalchemy import func, select
 
 from gateway.accounts import Account, Faxbox
 from gateway.clock import Clock
-from gateway.documents.kinds import TAKEN, sniff
+from gateway.documents import refusals
+from gateway.documents.installed import taken
+from gateway.documents.kinds import kind_of
 from gateway.errors import BadField, DocumentRefused, NotFound
 from gateway.history import Moment
 from gateway.ids import new_id
@@ -140,7 +142,7 @@ def _document(file: Path) -> MailedDocument:
         content = file.read_bytes()
     except OSError as error:
         raise DocumentRefused(f"{file} cannot be read: {error.strerror}") from error
-    kind = sniff(content[:4096], file.name)
-    if kind not in TAKEN:
-        raise DocumentRefused(f"{file.name} cannot be faxed; taken are {', '.join(TAKEN)}.")
+    kind = kind_of(content, file.name)
+    if kind not in taken():
+        raise refusals.not_taken(file.name, kind)
     return MailedDocument(name=file.name, content_type=str(kind), content=content)

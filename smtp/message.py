@@ -12,7 +12,7 @@ from email.message import Message as Header
 from io import BytesIO
 from pathlib import Path
 
-from gateway.documents.kinds import HEAD, Kind, sniff
+from gateway.documents.kinds import Kind, kind_of
 from gateway.errors import DocumentRefused, FaxgateError, NoDocument, OurTrouble
 from smtp import mime
 from smtp.parts import (
@@ -41,7 +41,24 @@ SUFFIXES = {
     Kind.PNG: ".png",
     Kind.JPEG: ".jpg",
     Kind.GIF: ".gif",
+    Kind.BMP: ".bmp",
+    Kind.WEBP: ".webp",
+    Kind.HEIF: ".heic",
+    Kind.AVIF: ".avif",
     Kind.TEXT: ".txt",
+    Kind.HTML: ".html",
+    Kind.RTF: ".rtf",
+    Kind.DOC: ".doc",
+    Kind.DOCX: ".docx",
+    Kind.ODT: ".odt",
+    Kind.XLS: ".xls",
+    Kind.XLSX: ".xlsx",
+    Kind.ODS: ".ods",
+    Kind.PPT: ".ppt",
+    Kind.PPTX: ".pptx",
+    Kind.ODP: ".odp",
+    Kind.MAIL: ".eml",
+    Kind.TNEF: ".dat",
 }
 
 
@@ -174,7 +191,7 @@ class _Reader:
             raise NoDocument("The mail has no document to fax; attach a PDF, a picture or a text file.")
 
     def _take(self, leaf: mime.Leaf, content: bytes, *, decoded: bool = True) -> None:
-        kind = sniff(content[:HEAD], leaf.name)
+        kind = kind_of(content, leaf.name)
         is_text = kind in BODY_KINDS and leaf.declared_type.startswith("text/") and leaf.disposition != "attachment"
         opens, self._opened = is_text and not self._opened, self._opened or is_text
         seen = Seen(

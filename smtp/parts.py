@@ -7,7 +7,9 @@ attachment that is not understood refuses the mail, because a fax that silently 
 import re
 from dataclasses import dataclass
 
-from gateway.documents.kinds import TAKEN, TAKEN_WORDS, Kind, in_words
+from gateway.documents import refusals
+from gateway.documents.installed import taken
+from gateway.documents.kinds import Kind
 
 BODY_KINDS = frozenset({Kind.TEXT, Kind.HTML, Kind.VCARD, Kind.CALENDAR, Kind.PGP, Kind.UNKNOWN})
 """What the written text of a mail may look like. Anything else in its place is a document with a wrong type."""
@@ -146,7 +148,7 @@ def _decide(seen: Seen) -> Body | Fax | FaxAlone | LeaveOut | Refuse:
         return Refuse("The parts of the mail cannot be told apart; send it again from another program.")
     if not seen.bytes:
         return Refuse(f'The attachment "{seen.called}" is empty.')
-    if seen.kind not in TAKEN or _is_html(seen, name):
+    if seen.kind not in taken() or _is_html(seen, name):
         return Refuse(_cannot_be_faxed(seen, name))
     if _belongs_to_html(seen):
         return FaxAlone(IN_THE_TEXT)
@@ -162,7 +164,7 @@ def _left_out(seen: Seen, name: str) -> str:
     """
     if seen.declared_type.startswith("message/") and seen.declared_type in LEFT_OUT_TYPES:
         return LEFT_OUT_TYPES[seen.declared_type]
-    if seen.kind in TAKEN and seen.kind is not Kind.TEXT:
+    if seen.kind in taken() and seen.kind is not Kind.TEXT:
         return "a small picture in the text (logo or signature)" if _is_logo(seen) else ""
     if seen.declared_type in LEFT_OUT_TYPES:
         return LEFT_OUT_TYPES[seen.declared_type]
@@ -213,7 +215,4 @@ def _is_no_text(seen: Seen, name: str) -> bool:
 
 def _cannot_be_faxed(seen: Seen, name: str) -> str:
     kind = Kind.HTML if _is_html(seen, name) else seen.kind
-    if words := in_words(kind, seen.name, seen.declared_type):
-        return f'The attachment "{seen.called}" is {words}, which cannot be faxed. What can: {TAKEN_WORDS}.'
-    declared = seen.declared_type if kind is Kind.UNKNOWN else kind.value
-    return f'The attachment "{seen.called}" ({declared}) cannot be faxed. What can: {TAKEN_WORDS}.'
+    return refusals.not_taken(seen.called, kind, seen.declared_type).text

@@ -11,7 +11,7 @@ import pypdfium2 as pdfium  # type: ignore[import-untyped]
 import pypdfium2.raw as pdfium_c  # type: ignore[import-untyped]
 
 from gateway.documents import pictures, refusals, text
-from gateway.documents.kinds import TAKEN_WORDS, Kind
+from gateway.documents.kinds import PICTURES, Kind
 
 MAX_PAGES = 500
 
@@ -21,14 +21,14 @@ def inspect(source: bytes | Path, kind: str, name: str, max_pages: int = MAX_PAG
     match Kind(kind):
         case Kind.PDF:
             return _pdf(source, name, max_pages)
-        case Kind.TIFF | Kind.PNG | Kind.JPEG | Kind.GIF as image_kind:
+        case image_kind if image_kind in PICTURES:
             with pictures.opened(source, image_kind, name) as image:
                 return len(pictures.page_numbers(image, name, max_pages))
         case Kind.TEXT:
             data = source if isinstance(source, bytes) else source.read_bytes()
             return text.about_pages(text.sheets(data, name))
         case other:
-            raise refusals.not_taken(name, other, TAKEN_WORDS)
+            raise refusals.not_taken(name, other)
 
 
 def _pdf(source: bytes | Path, name: str, max_pages: int) -> int:

@@ -13,6 +13,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import pi_heif  # type: ignore[import-untyped]
 from PIL import Image, ImageOps, TiffImagePlugin
 
 from gateway.documents import refusals
@@ -23,16 +24,30 @@ MAX_PIXELS = 100_000_000
 SHORT, LONG = 3456, 4584
 """Sides to which larger grey and colour images are reduced: twice the fax page's."""
 
-FORMATS = {Kind.TIFF: "TIFF", Kind.PNG: "PNG", Kind.JPEG: "JPEG", Kind.GIF: "GIF"}
+FORMATS = {
+    Kind.TIFF: "TIFF",
+    Kind.PNG: "PNG",
+    Kind.JPEG: "JPEG",
+    Kind.GIF: "GIF",
+    Kind.BMP: "BMP",
+    Kind.WEBP: "WEBP",
+    Kind.HEIF: "HEIF",
+    Kind.AVIF: "AVIF",
+}
 UNREADABLE = (
     OSError, SyntaxError, ValueError, EOFError, TypeError, LookupError, ArithmeticError, RuntimeError, struct.error
 )  # fmt: skip
 """What Pillow raises at images that are not what they should be."""
 _NEW_SUBFILE_TYPE = 254
+_COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34925, 50000})
+"""Those of TIFF that Pillow's libtiff decodes: none, CCITT (four sorts), LZW, JPEG (two), deflate (two), PackBits,
+LZMA, Zstandard."""
+_LOSSY = frozenset({Kind.JPEG, Kind.HEIF, Kind.AVIF})
 _WHITE = (255, 255, 255)
 
 # Pillow warns from this on and raises an error from twice of it; the warning is made an error below.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+pi_heif.register_heif_opener(thumbnails=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +57,7 @@ class Picture:
     aspect: float
     """Height of a pixel by its width."""
     lossy: bool
-    """It came as JPEG and may go on as one."""
+    """It came as a photograph does and may go on as JPEG."""
 
 
 @contextmanager
@@ -70,6 +85,9 @@ def page_numbers(image: Image.Image, name: str, max_pages: int) -> list[int]:
         image.seek(number)
         if int(image.tag_v2.get(_NEW_SUBFILE_TYPE, 0)) & 1:  # a reduced image of another
             continue
+        compression = image.tag_v2.get(TiffImagePlugin.COMPRESSION, 1)
+        if compression not in _COMPRESSIONS:
+            raise refusals.unknown_compression(name, compression)
         numbers.append(number)
         if len(numbers) > max_pages:
             raise refusals.too_long(name, max_pages)
@@ -83,7 +101,7 @@ def pictures(source: bytes | Path, kind: Kind, name: str, max_pages: int) -> Ite
     with opened(source, kind, name) as image:
         for number in page_numbers(image, name, max_pages):
             image.seek(number)
-            yield _picture(image, lossy=kind is Kind.JPEG)
+            yield _picture(image, lossy=kind in _LOSSY)
 
 
 def _picture(image: Image.Image, *, lossy: bool) -> Picture:

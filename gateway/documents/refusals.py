@@ -1,5 +1,7 @@
 """How a document is refused, in words for the person who sent it."""
 
+from gateway.documents.installed import taken
+from gateway.documents.kinds import Kind, in_words, listed, should_be
 from gateway.errors import DocumentRefused
 
 
@@ -14,6 +16,12 @@ def broken(name: str, detail: object = "") -> DocumentRefused:
 
 def encrypted(name: str) -> DocumentRefused:
     return DocumentRefused(f"{called(name)} is protected by a password. Send it without one.")
+
+
+def unknown_compression(name: str, compression: object) -> DocumentRefused:
+    return DocumentRefused(
+        f"{called(name)} is a TIFF with a compression ({compression}) that cannot be read. Save it with another one.",
+    )
 
 
 def empty(name: str) -> DocumentRefused:
@@ -34,5 +42,12 @@ def dynamic_form(name: str) -> DocumentRefused:
     )
 
 
-def not_taken(name: str, kind: str, taken: str) -> DocumentRefused:
-    return DocumentRefused(f"{called(name)} ({kind}) cannot be faxed. What can: {taken}.")
+def not_taken(name: str, kind: Kind, declared: str = "") -> DocumentRefused:
+    """A kind of document that cannot be faxed here; `declared` is the type that its sender gave."""
+    promised = should_be(kind, name, declared)
+    if promised in taken():
+        return DocumentRefused(f"{called(name)} is damaged and cannot be opened: it is not {in_words(promised)}.")
+    words = in_words(promised or kind)
+    shown = declared if kind is Kind.UNKNOWN and declared else kind.value
+    what = f" is {words}, which cannot" if words else f" ({shown}) cannot"
+    return DocumentRefused(f"{called(name)}{what} be faxed. What can: {listed(taken())}.")

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gateway.documents import refusals
-from gateway.documents.kinds import HEAD, TAKEN, TAKEN_WORDS, Kind, sniff
+from gateway.documents.installed import taken
+from gateway.documents.kinds import Kind, kind_of
 from gateway.fax import Document, DocumentRequest, Fax
 from gateway.fetching import Fetcher, NotRetrieved
 from gateway.ids import new_id
@@ -82,8 +83,7 @@ class Fetching:
 
 def _kind(file: Path, name: str) -> Kind:
     """What the bytes are. Raises DocumentRefused for what cannot be faxed."""
-    with file.open("rb") as opened:
-        kind = sniff(opened.read(HEAD), name)
-    if kind not in TAKEN:
-        raise refusals.not_taken(name, kind, TAKEN_WORDS)
+    kind = kind_of(file, name)
+    if kind not in taken():
+        raise refusals.not_taken(name, kind)
     return kind

@@ -19,7 +19,8 @@ from gateway.accounts import Account, Faxbox
 from gateway.clock import Clock
 from gateway.documents import refusals
 from gateway.documents.inspect import inspect
-from gateway.documents.kinds import HEAD, TAKEN, TAKEN_WORDS, Kind, sniff
+from gateway.documents.installed import taken
+from gateway.documents.kinds import Kind, kind_of
 from gateway.errors import BadField, BadNumber, Conflict, DocumentRefused, NotFound
 from gateway.fax import Direction, DocumentRequest, Fax
 from gateway.ids import new_id
@@ -283,10 +284,9 @@ def _check_notifications(notifications: dict[str, object], account: Account) -> 
 
 def _kind(upload: Upload) -> Kind:
     """What the bytes are. Raises DocumentRefused."""
-    with upload.file.open("rb") as file:
-        kind = sniff(file.read(HEAD), upload.name)
-    if kind not in TAKEN:
-        raise NotFaxable(refusals.not_taken(upload.name, kind, TAKEN_WORDS).text)
+    kind = kind_of(upload.file, upload.name)
+    if kind not in taken():
+        raise NotFaxable(refusals.not_taken(upload.name, kind, upload.declared_type).text)
     if kind is Kind.TEXT and upload.declared_type.startswith(("application/pdf", "image/")):
         raise refusals.broken(upload.name, f"text, declared as {upload.declared_type}")
     return kind

@@ -1,16 +1,22 @@
 """Images of every sort end upright, opaque and whole on a page of the normalised PDF, and so on the fax."""
 
+import struct
+import zlib
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pikepdf
+import pillow_heif
 import pytest
 from PIL import Image
 
-from gateway.documents.kinds import Kind, sniff
+from gateway.documents.inspect import inspect
+from gateway.documents.kinds import Kind, kind_of
 from gateway.documents.normalise import laid_out
 from gateway.documents.paper import A4, LETTER
 from gateway.documents.prepare import prepare
+from gateway.errors import DocumentRefused
 from tests.documents import papers
 from tests.documents.papers import arrow, image_bytes
 
@@ -33,11 +39,11 @@ def turned_by_exif(form: str, orientation: int) -> bytes:
     return image_bytes(UPRIGHT.transpose(STORED[orientation]), form, exif=exif)
 
 
-def transparent(mode: str) -> bytes:
+def transparent(mode: str, form: str = "PNG", **options: object) -> bytes:
     """Black under what is transparent."""
     image = Image.new("RGBA", UPRIGHT.size, (0, 0, 0, 0))
     image.paste((0, 0, 0, 255), (0, 0, 150, 200))
-    return image_bytes(image.convert(mode), "PNG")
+    return image_bytes(image.convert(mode), form, **options)
 
 
 def palette_with_transparency() -> bytes:
@@ -52,9 +58,46 @@ def sixteen_bits(form: str) -> bytes:
     return image_bytes(Image.fromarray(levels), form)
 
 
-def animated() -> bytes:
+def animated(form: str = "GIF") -> bytes:
     others = [Image.new("P", UPRIGHT.size, 0) for _ in range(3)]
-    return image_bytes(UPRIGHT.convert("P"), "GIF", save_all=True, append_images=others)
+    return image_bytes(UPRIGHT.convert("P"), form, save_all=True, append_images=others)
+
+
+def heic(orientation: int = 1) -> bytes:
+    """As a phone takes it: HEVC, turned by EXIF."""
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    stored = UPRIGHT.transpose(STORED[orientation]) if orientation != 1 else UPRIGHT
+    made = pillow_heif.from_pillow(stored)
+    file = BytesIO()
+    made.save(file, exif=exif.tobytes(), quality=90)
+    return file.getvalue()
+
+
+def sixteen_bits_in_colour() -> bytes:
+    levels = np.asarray(UPRIGHT).astype(">u2") * 257
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack("!L", len(data)) + name + data + struct.pack("!L", zlib.crc32(name + data))
+
+    rows = b"".join(b"\0" + row.tobytes() for row in levels)
+    header = struct.pack("!LLBBBBB", *UPRIGHT.size, 16, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def old_jpeg() -> bytes:
+    """A TIFF with the JPEG of TIFF 6.0, which was given up for another (section 22, "old" JPEG)."""
+    packed = image_bytes(UPRIGHT, "JPEG")
+    width, height = UPRIGHT.size
+    at = 8 + 2 + 12 * 12 + 4
+    tags = [
+        (256, 4, 1, width), (257, 4, 1, height), (258, 3, 3, at), (259, 3, 1, 6), (262, 3, 1, 6), (273, 4, 1, at + 6),
+        (277, 3, 1, 3), (278, 4, 1, height), (279, 4, 1, len(packed)), (513, 4, 1, at + 6), (514, 4, 1, len(packed)),
+        (530, 3, 2, 2 | 2 << 16),
+    ]  # fmt: skip
+    directory = b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    head = b"II*\0" + struct.pack("<IH", 8, len(tags)) + directory + struct.pack("<I", 0)
+    return head + struct.pack("<HHH", 8, 8, 8) + packed
 
 
 def with_thumbnail() -> bytes:
@@ -86,8 +129,26 @@ def with_thumbnail() -> bytes:
         pytest.param(with_thumbnail(), id="TIFF with thumbnail"),
         pytest.param(image_bytes(arrow("1"), "TIFF", compression="group4"), id="TIFF G4"),
         pytest.param(image_bytes(arrow("1"), "TIFF", compression="group3"), id="TIFF G3"),
-        pytest.param(image_bytes(UPRIGHT, "TIFF", compression="jpeg"), id="TIFF JPEG"),
-        pytest.param(image_bytes(UPRIGHT, "TIFF", compression="tiff_lzw"), id="TIFF LZW"),
+        pytest.param(image_bytes(arrow("1"), "TIFF", compression="group3", tiffinfo={292: 1}), id="TIFF G3 2D"),
+        pytest.param(image_bytes(arrow("1"), "TIFF", compression="tiff_ccitt"), id="TIFF RLE"),
+        *(
+            pytest.param(image_bytes(arrow(mode), "TIFF", compression=compression), id=f"TIFF {compression} {mode}")
+            for compression in ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg", "lzma", "zstd")
+            for mode in ("L", "RGB")
+        ),
+        pytest.param(image_bytes(arrow("1"), "TIFF", compression="packbits"), id="TIFF packbits 1"),
+        pytest.param(image_bytes(arrow("CMYK"), "TIFF", compression="tiff_lzw"), id="TIFF LZW CMYK"),
+        pytest.param(old_jpeg(), id="TIFF old JPEG"),
+        pytest.param(image_bytes(UPRIGHT, "BMP"), id="BMP"),
+        pytest.param(image_bytes(arrow("1"), "BMP"), id="BMP bilevel"),
+        pytest.param(image_bytes(arrow("P"), "BMP"), id="BMP palette"),
+        pytest.param(image_bytes(UPRIGHT, "WEBP"), id="WebP"),
+        pytest.param(transparent("RGBA", "WEBP", lossless=True), id="WebP transparent"),
+        pytest.param(animated("WEBP"), id="WebP animated"),
+        pytest.param(image_bytes(UPRIGHT, "AVIF"), id="AVIF"),
+        pytest.param(heic(), id="HEIC"),
+        *(pytest.param(heic(orientation), id=f"HEIC of orientation {orientation}") for orientation in STORED),
+        pytest.param(sixteen_bits_in_colour(), id="PNG 16 bit in colour"),
         pytest.param(image_bytes(arrow(size=(6000, 8000)), "PNG"), id="PNG large"),
         pytest.param(image_bytes(arrow(size=(6000, 8000)), "JPEG"), id="JPEG large"),
     ],
@@ -95,7 +156,7 @@ def with_thumbnail() -> bytes:
 def test_the_block_is_where_it_belongs(tmp_path: Path, data: bytes) -> None:
     source = papers.file(tmp_path / "in", data)
     image = tmp_path / "fax.tif"
-    assert prepare([(source, sniff(data), "in")], tmp_path / "fax.pdf", image, 10) == 1
+    assert prepare([(source, kind_of(data), "in")], tmp_path / "fax.pdf", image, 10) == 1
     (page,) = papers.pages_of(image)
     left, top, right, bottom = papers.inked(page)
     width, height = (right - left + 1) / 204, (bottom - top + 1) / 196
@@ -148,3 +209,19 @@ def test_a_bilevel_scan_keeps_its_pixels_in_the_pdf(tmp_path: Path) -> None:
     prepare([(source, Kind.TIFF, "in")], tmp_path / "fax.pdf", tmp_path / "fax.tif", 10)
     with pikepdf.open(tmp_path / "fax.pdf") as pdf:
         assert np.array_equal(papers.image_on(pdf.pages[0]), ~np.asarray(scan))
+
+
+def test_a_tiff_whose_compression_nobody_knows_is_refused_by_it() -> None:
+    whole = image_bytes(UPRIGHT, "TIFF", compression="tiff_lzw")
+    at = whole.index(struct.pack("<HHIH", 259, 3, 1, 5))
+    webp = whole[: at + 8] + struct.pack("<H", 50001) + whole[at + 10 :]
+    with pytest.raises(DocumentRefused, match=r'"scan.tif" is a TIFF with a compression \(50001\)'):
+        inspect(webp, Kind.TIFF, "scan.tif")
+
+
+@pytest.mark.parametrize("form", ["BMP", "WEBP", "AVIF", "HEIF"])
+def test_a_picture_cut_short_is_refused_by_name(tmp_path: Path, form: str) -> None:
+    whole = heic() if form == "HEIF" else image_bytes(UPRIGHT, form)
+    source = papers.file(tmp_path / "in", whole[: len(whole) // 2])
+    with pytest.raises(DocumentRefused, match=r'"a" is damaged'):
+        prepare([(source, kind_of(whole), "a")], tmp_path / "fax.pdf", tmp_path / "fax.tif", 10)

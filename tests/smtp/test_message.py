@@ -160,7 +160,7 @@ REFUSING = [
     (part("text/html", b"<p>hello", "page.html", Content_Disposition="attachment"), 'page.html" is a web page (HTML)'),
     (part("application/octet-stream", b"<p>hello", "page.htm"), 'page.htm" is a web page (HTML)'),
     (part("text/html", b"<p>hello", "page.html"), 'page.html" is a web page (HTML)'),
-    (part("application/octet-stream", b"\0\1\2\3", "x.bin"), "PDF, TIFF, PNG, JPEG, GIF and plain text"),
+    (part("application/octet-stream", b"\0\1\2\3", "x.bin"), "What can: PDF, TIFF, PNG, JPEG, GIF, BMP, WebP, HEIC"),
     (part("text/html", b"<html>x", "page.html", Content_Disposition="attachment"), "page.html"),
     (part("application/pdf", b"", "empty.pdf"), 'empty.pdf" is empty'),
     (part("application/pdf", b"%PDF-1.4 nonsense", "broken.pdf"), "broken.pdf"),

@@ -1,0 +1,58 @@
+"""What this installation can fax: asked once a process, of what is there.
+
+Some kinds need system libraries or programs that no Python package carries. Where they are missing, those kinds are
+refused as soon as they come, and every list of what is taken is one of what is really taken.
+"""
+
+import ctypes
+import shutil
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from gateway.documents.kinds import CALC, IMPRESS, PICTURES, WRITER, Kind
+
+LAYOUT_LIBRARIES = ("libpango-1.0.so.0", "libpangoft2-1.0.so.0", "libharfbuzz-subset.so.0")
+"""What WeasyPrint sets text and HTML with."""
+OFFICE_LIBRARIES = {"libswlo.so": WRITER, "libsclo.so": CALC, "libsdlo.so": IMPRESS}
+"""Which library of LibreOffice opens what: its parts are packages of their own."""
+
+
+@cache
+def taken() -> frozenset[Kind]:
+    """The kinds of documents that can be faxed here."""
+    kinds = {Kind.PDF} | PICTURES
+    if can_set_text():
+        kinds |= {Kind.TEXT}
+    return frozenset(kinds)
+
+
+@cache
+def can_set_text() -> bool:
+    return all(_loads(library) for library in LAYOUT_LIBRARIES)
+
+
+@cache
+def office() -> Path | None:
+    """LibreOffice's own program: `soffice` is a script that starts a program that starts it."""
+    found = shutil.which("soffice") or shutil.which("libreoffice")
+    if found is None:
+        return None
+    program = Path(found).resolve().with_name("soffice.bin")
+    return program if program.is_file() else None
+
+
+def _office_kinds() -> Iterator[frozenset[Kind]]:
+    program = office()
+    if program is not None:
+        for library, kinds in OFFICE_LIBRARIES.items():
+            if program.with_name(library).is_file():
+                yield kinds
+
+
+def _loads(soname: str) -> bool:
+    try:
+        ctypes.CDLL(soname)
+    except OSError:
+        return False
+    return True
