@@ -6,8 +6,12 @@ the socket sent along, kill a child. It reports every child's end. When the cont
 gateway, it kills all children and ends. A child answers the jobs on its socket until that closes; its limits are set
 by the kernel, the wall clock included, so that it ends even if nobody is left to kill it.
 
-The limits keep a hostile document from taking the machine down and a crash from reaching the gateway. They are no
-defence against native code that an attacker has taken over: the child runs as the same user.
+The limits keep a hostile document from taking the machine down and a crash from reaching the gateway. Before anything
+else `serve` gives up the network and its privileges (`gateway.isolation`), and every child with it: a document cannot
+make anything be fetched. A child that an attacker has taken over still runs as the same user and may read and write
+what that user may: run the gateway as a user of its own.
+
+Each child leads a process group, so that what it starts (LibreOffice) ends with it, however it ends.
 """
 
 import errno
@@ -27,6 +31,7 @@ from enum import StrEnum
 from math import ceil
 
 from gateway.errors import FaxgateError
+from gateway.isolation import isolate
 
 ORDER = struct.Struct("!cQ")
 """Gateway to server: what, and the child's id. START comes with the child's end of its socket."""
@@ -37,6 +42,8 @@ LENGTH = struct.Struct("!Q")
 START, KILL = b"S", b"K"
 READY = REPORT.pack(0, 0)
 
+PROGRAM_MEMORY = 4 << 30
+"""Bytes of address space that a child can give to a program that it starts: its own hard limit."""
 BACKSTOP = 1.0
 """Seconds after the gateway should have killed a child, when the kernel does."""
 
@@ -47,9 +54,9 @@ class Limits:
 
     memory: int = 1 << 30
     """Bytes of address space, the preloaded libraries (about 150 MiB) included. Not lower: at 256 MiB pdfium leaves
-    large images out and reports success."""
+    large images out and reports success. A program that the job starts may be given up to `PROGRAM_MEMORY`."""
     cpu: float = 60.0
-    """Seconds."""
+    """Seconds, of the job and of each program that it starts."""
     wall: float = 90.0
     """Seconds."""
     file_size: int = 512 << 20
@@ -80,6 +87,7 @@ class Reply:
 
 def serve(control_fd: int, preload: Sequence[str]) -> None:
     """Fork children until the control socket closes."""
+    isolate()
     for name in preload:
         importlib.import_module(name)
     gc.collect()
@@ -106,15 +114,25 @@ def serve(control_fd: int, preload: Sequence[str]) -> None:
         return  # the gateway is gone
     finally:
         for pid in ids:
-            os.kill(pid, signal.SIGKILL)
+            _kill_with_all_it_started(pid)
 
 
 def _report_ended(control: socket.socket, ids: dict[int, int]) -> None:
     while ids:
-        pid, status = os.waitpid(-1, os.WNOHANG)
-        if not pid:
+        ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if ended is None:
             return
+        # Before it is reaped: until then its number is nobody else's.
+        _kill_with_all_it_started(ended.si_pid)
+        pid, status = os.waitpid(ended.si_pid, 0)
         control.sendall(REPORT.pack(ids.pop(pid), status))
+
+
+def _kill_with_all_it_started(pid: int) -> None:
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        os.kill(pid, signal.SIGKILL)  # it has not come to leading a group
 
 
 def _obey(control: socket.socket, ids: dict[int, int], ours: tuple[int, ...]) -> bool:
@@ -132,7 +150,7 @@ def _obey(control: socket.socket, ids: dict[int, int], ours: tuple[int, ...]) ->
     else:
         # Not yet reaped, so the pid is still this child's.
         for pid in [pid for pid, known in ids.items() if known == child]:
-            os.kill(pid, signal.SIGKILL)
+            _kill_with_all_it_started(pid)
     return True
 
 
@@ -143,6 +161,7 @@ def _become_child(fd: int, not_ours: tuple[int, ...]) -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for other in not_ours:
             os.close(other)
+        os.setpgid(0, 0)
         silent = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):  # libtiff and others write what hostile documents make them write
             os.dup2(silent, stream)
@@ -195,7 +214,7 @@ def _limit(limits: Limits) -> None:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     cpu = ceil(usage.ru_utime + usage.ru_stime + limits.cpu)
     resource.setrlimit(resource.RLIMIT_CPU, (cpu, resource.getrlimit(resource.RLIMIT_CPU)[1]))
-    resource.setrlimit(resource.RLIMIT_AS, (limits.memory, limits.memory))
+    resource.setrlimit(resource.RLIMIT_AS, (limits.memory, max(limits.memory, PROGRAM_MEMORY)))
     resource.setrlimit(resource.RLIMIT_FSIZE, (limits.file_size, limits.file_size))
     # SIGALRM is not handled, so it kills, even inside of C code that never returns.
     signal.setitimer(signal.ITIMER_REAL, limits.wall + BACKSTOP)

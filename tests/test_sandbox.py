@@ -2,8 +2,10 @@
 """The sandbox: what a target may do, and what becomes of one that does more."""
 
 import asyncio
+import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import BadField, DocumentRefused, OurTrouble
+from gateway.isolation import possible
 from gateway.sandbox import DOCUMENT, RECYCLE, Limits, Sandbox
 
 MIB = 1 << 20
@@ -251,6 +254,7 @@ async def test_a_server_that_cannot_start_says_so() -> None:
 
 SCRIPT = """
 import asyncio, sys
+from gateway.isolation import possible
 from gateway.sandbox import Limits, Sandbox
 from MODULE import mark_and_nap
 print("main ran", flush=True)
@@ -292,3 +296,75 @@ async def test_a_ready_child_that_was_killed_costs_nobody_anything(sandbox: Sand
 async def test_a_child_that_is_killed_from_outside_says_nothing_about_its_document(sandbox: Sandbox) -> None:
     with pytest.raises(OurTrouble, match="killed from outside"):
         await sandbox.run(killed_from_outside)
+
+
+def network() -> dict[str, str]:
+    """What becomes of asking for the network."""
+    found = {}
+    for family in (socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK, socket.AF_PACKET):
+        try:
+            with socket.socket(family):
+                found[family.name] = "made"
+        except OSError as error:
+            found[family.name] = errno.errorcode[error.errno or 0]
+    others = [line.split(":")[0].strip() for line in Path("/proc/self/net/dev").read_text().splitlines()[2:]]
+    return found | {"devices": " ".join(sorted(name for name in others if name != "lo" and "ifb" not in name))}
+
+
+def privileges() -> dict[str, str]:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+@pytest.mark.parametrize("way", ["run", "quick"])
+async def test_children_have_no_network(sandbox: Sandbox, way: str) -> None:
+    found = await getattr(sandbox, way)(network)
+    devices = found.pop("devices")
+    assert set(found.values()) == {"EACCES"}, "the filter of system calls holds wherever we run"
+    assert not devices or not possible().empty_network
+
+
+@pytest.mark.parametrize("way", ["run", "quick"])
+async def test_children_have_no_privileges(sandbox: Sandbox, way: str) -> None:
+    status = await getattr(sandbox, way)(privileges)
+    assert status["NoNewPrivs"] == "1"
+    assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == (2 if os.geteuid() == 0 else 0)
+    assert status["Seccomp"] == "2"
+
+
+def start_and_nap(path: str, how: str) -> None:
+    """Start a program that would go on, tell its number, and end in some way."""
+    program = subprocess.Popen(["sleep", "60"])
+    Path(path).write_text(str(program.pid))
+    match how:
+        case "returns":
+            return
+        case "crashes":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        case "spins":
+            spin()
+        case "naps":
+            time.sleep(60)
+
+
+@pytest.mark.parametrize("how", ["returns", "crashes", "spins", "naps", "is cancelled"])
+async def test_what_a_child_started_ends_with_it(sandbox: Sandbox, tmp_path: Path, how: str) -> None:
+    mark = tmp_path / "pid"
+    limits = Limits(cpu=1, wall=60 if how == "is cancelled" else 2)
+    task = asyncio.create_task(
+        sandbox.run(start_and_nap, str(mark), how.replace("is cancelled", "naps"), limits=limits)
+    )
+    program = await written(mark)
+    if how == "is cancelled":
+        task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert await gone(program)
+
+
+async def test_the_end_of_the_server_ends_what_its_children_started(sandbox: Sandbox, tmp_path: Path) -> None:
+    mark = tmp_path / "pid"
+    task = asyncio.create_task(sandbox.run(start_and_nap, str(mark), "naps"))
+    program = await written(mark)
+    await sandbox.stop()
+    await asyncio.gather(task, return_exceptions=True)
+    assert await gone(program)

@@ -233,11 +233,11 @@ async def test_what_is_left_out_is_named(client: Client, door: Door) -> None:
 
 async def test_a_reply_in_utf8_only_where_it_was_asked_for(client: Client) -> None:
     mail = octets(with_pdf(name="Verträge.xyz")).replace(b"JVBERi0", b"AAAAAA0")
-    assert 'attachment "Vertr?ge.xyz"' in await client.send(mail)
+    assert 'document "Vertr?ge.xyz"' in await client.send(mail)
     assert (await client.ask("MAIL FROM:<alice@example.com> SMTPUTF8")).startswith("250")
     assert (await client.ask(f"RCPT TO:<{NUMBER}>")).startswith("250")
     assert (await client.ask("DATA")).startswith("354")
-    assert 'attachment "Verträge.xyz"' in await client.ask(mail + b".")
+    assert 'document "Verträge.xyz"' in await client.ask(mail + b".")
 
 
 class TestShutdown:
