@@ -14,8 +14,10 @@ def broken(name: str, detail: object = "") -> DocumentRefused:
     return DocumentRefused(f"{called(name)} is damaged and cannot be opened.", detail=str(detail))
 
 
-def encrypted(name: str) -> DocumentRefused:
-    return DocumentRefused(f"{called(name)} is protected by a password. Send it without one.")
+def encrypted(name: str, password: str = "") -> DocumentRefused:
+    """`password` is the one that was tried, of which nothing is told."""
+    why = "which is not the one that was given" if password else "without which it cannot be opened"
+    return DocumentRefused(f"{called(name)} is protected by a password, {why}.")
 
 
 def unknown_compression(name: str, compression: object) -> DocumentRefused:
