@@ -174,23 +174,31 @@ END
 rm -f "$run/console"
 mkfifo "$run/console"
 
-# Of conf, log and db all are named, or none. -np: no priority that a container may not have; -nonat: ask no router.
-umask 007
-freeswitch -c -np -nonat -conf "${FREESWITCH_CONF:-/etc/freeswitch}" -log "$run/log" -db "$run/db" -run "$run" \
-  -temp "$run" -cache "$run/cache" -storage "$run/storage" -recordings "$run/recordings" -certs "$run/certs" \
-  <>"$run/console" &
-freeswitch=$!
+set +e # under -e a signal within a trap ends dash
+freeswitch=""
 
 # The first signal takes no new calls and lets the running ones end; the second one ends them.
 drain() {
-  trap 'kill -TERM "$freeswitch"' TERM INT
+  signalled=true
+  freeswitch="${freeswitch:-${!:-}}"
+  [ -n "$freeswitch" ] || exit 143
+  trap 'signalled=true; kill -TERM "$freeswitch"' TERM INT
   echo "freeswitch: stopping: waiting for the running calls; a second signal ends them" >&2
   { fs_cli -x 'fsctl shutdown elegant' >/dev/null 2>&1 || kill -TERM "$freeswitch"; } &
 }
 trap drain TERM INT
 
-status=0
-while kill -0 "$freeswitch" 2>/dev/null; do
-  wait "$freeswitch" && status=0 || status=$?
+# Of conf, log and db all are named, or none. -np: no priority that a container may not have; -nonat: ask no router.
+umask 007
+freeswitch -c -np -nonat -conf "${FREESWITCH_CONF:-/etc/freeswitch}" -log "$run/log" -db "$run/db" -run "$run" \
+  -temp "$run" -cache "$run/cache" -storage "$run/storage" -recordings "$run/recordings" -certs "$run/certs" \
+  <>"$run/console" &
+freeswitch="${freeswitch:-$!}"
+
+# A signal to us ends a wait before FreeSWITCH has ended.
+while :; do
+  signalled=false status=0
+  wait "$freeswitch" || status=$?
+  [ "$signalled" = true ] && [ "$status" -gt 128 ] || break
 done
 exit "$status"
