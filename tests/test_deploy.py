@@ -24,6 +24,7 @@ SWITCH = DEPLOY / "freeswitch"
 CONF = SWITCH / "conf"
 SCRIPTS = sorted([*DEPLOY.glob("*.sh"), *SWITCH.glob("*.sh")])
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
+GUIDE = (ROOT / "docs" / "freeswitch.md").read_text()
 SERVICES: dict[str, Any] = COMPOSE["services"]
 UUID = "3f1c2a54-9c0b-4f57-8d3e-0a1b2c3d4e5f"
 
@@ -642,3 +643,49 @@ def test_an_image_is_made_of_what_is_there_and_runs_as_the_shared_user(dockerfil
     assert set(sources) <= allowed
     assert "USER 10001:10001" in text
     assert "--uid 10001" in text
+
+
+# docs/freeswitch.md
+
+
+def test_every_setting_is_described() -> None:
+    read = set(re.findall(r"\$\{([A-Z][A-Z0-9_]+):", (SWITCH / "entrypoint.sh").read_text()))
+    of_the_image = {"FREESWITCH_RUN", "FREESWITCH_CONF", "SECRETS_DIR", "FAX_SPOOL"}
+    described = set(re.findall(r"`([A-Z][A-Z0-9_]+)`", GUIDE))
+    assert read - of_the_image <= described
+    handed_on = set(re.findall(r"\$\{(\w+):-", (ROOT / "compose.yaml").read_text()))
+    assert handed_on <= described
+
+
+def test_every_option_that_is_described_exists(tmp_path: Path) -> None:
+    (tmp_path / "word").write_text("word")
+    table = GUIDE.partition("| option |")[2].partition("\n\n")[0]
+    options = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+    assert "node_spool" in options
+    values = {"password_file": tmp_path / "word", "dial": "sofia/gateway/trunk/{number}", "spool": "/a"}
+    values |= {"node_spool": "/b", "channels": 2, "t38": "never", "codecs": "PCMU", "country": "US", "name": "a"}
+    url = "freeswitch://host?" + "&".join(f"{name}={values[name]}" for name in options)
+    described = read_options(url, tmp_path)
+    assert (described.t38, described.country, described.codecs) == ("never", "US", ("PCMU",))
+
+
+def test_the_gateway_says_what_the_table_of_its_troubles_names() -> None:
+    source = "".join(path.read_text() for path in (ROOT / "gateway" / "lines" / "freeswitch").glob("*.py"))
+    troubles = GUIDE.partition("## What is wrong")[2]
+    named = re.findall(r"^\| `((?:FreeSWITCH|The spool|is not|mod_|a fax|without)[^`]*)`", troubles, re.MULTILINE)
+    assert len(named) > 5
+    for words in named:
+        assert all(part.strip() in source.replace("%s", "...") for part in words.split("...")), words
+
+
+def test_a_freeswitch_that_is_there_can_take_our_dialplan() -> None:
+    """It needs the global variables that the guide names, and no others."""
+    used = set(re.findall(r"\$\$\{(\w+)\}", "".join(path.read_text() for path in copied())))
+    assert used == {"faxgate_spool", "faxgate_t38", "faxgate_t38_request"}
+    assert all(f"`{name}`" in GUIDE for name in used)
+
+
+def copied() -> Iterator[Path]:
+    yield CONF / "dialplan" / "faxgate.xml"
+    for name in ("json_cdr", "spandsp"):
+        yield CONF / "autoload_configs" / f"{name}.conf.xml"
