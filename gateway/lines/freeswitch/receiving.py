@@ -243,7 +243,7 @@ def _begins(event: Event) -> bool:
     if not UUID.fullmatch(event.uuid) or event.get("Call-Direction") != "inbound":
         return False
     if event.name == "CHANNEL_HANGUP_COMPLETE":
-        return bool(event.variable("fax_result_code")) and event.variable("current_application") == "rxfax"
+        return bool(event.variable("fax_result_code"))
     return event.name in BEGINNINGS
 
 

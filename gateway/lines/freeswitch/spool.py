@@ -69,8 +69,10 @@ class Spool:
     def prepare(self) -> None:
         """Make the folders. Raises OSError."""
         for name in ("tx", "rx", "cdr"):
-            # FreeSWITCH may run as another user of our group.
-            (self.folder / name).mkdir(parents=True, exist_ok=True, mode=0o770)
+            folder = self.folder / name
+            if not folder.is_dir():
+                folder.mkdir(parents=True, exist_ok=True)
+                folder.chmod(0o2770)  # FreeSWITCH may run as another user of our group
 
     def leave_trace(self) -> str:
         """Leave a file by which FreeSWITCH can tell that it sees this folder; its path there. Raises OSError."""
