@@ -12,7 +12,7 @@ from email.message import Message as Header
 from io import BytesIO
 from pathlib import Path
 
-from gateway.documents.kinds import Kind, kind_of
+from gateway.documents.kinds import TYPESET, Kind
 from gateway.errors import DocumentRefused, FaxgateError, NoDocument, OurTrouble
 from smtp import mime
 from smtp.parts import (
@@ -26,6 +26,7 @@ from smtp.parts import (
     Seen,
     decide,
     is_inline,
+    kind_in_mail,
 )
 
 Content = bytes | Path
@@ -191,7 +192,7 @@ class _Reader:
             raise NoDocument("The mail has no document to fax; attach a PDF, a picture or a text file.")
 
     def _take(self, leaf: mime.Leaf, content: bytes, *, decoded: bool = True) -> None:
-        kind = kind_of(content, leaf.name)
+        kind = kind_in_mail(content, leaf.name, leaf.declared_type)
         is_text = kind in BODY_KINDS and leaf.declared_type.startswith("text/") and leaf.disposition != "attachment"
         opens, self._opened = is_text and not self._opened, self._opened or is_text
         seen = Seen(
@@ -217,7 +218,7 @@ class _Reader:
                 if leaf.name and not seen.in_alternative:
                     self._named_texts.append(_left_out(seen, leaf.declared_type, TEXT_OF_THE_MAIL))
             case Fax():
-                document = _in_utf8(content, leaf.charset) if kind is Kind.TEXT else content
+                document = _in_utf8(content, kind, leaf.charset) if kind in TYPESET else content
                 self.parts.append(self._faxed(seen.called, kind, document, len(self.parts)))
             case FaxAlone(reason):
                 self._shown.append((len(self.parts), kind, content))
@@ -255,7 +256,7 @@ def _left_out(seen: Seen, content_type: str, reason: str) -> Part:
 # The gateway's own process needs this module's types; what opens documents is imported in the worker alone.
 
 
-def _count_pages(content: bytes, kind: Kind, name: str, max_pages: int) -> int:
+def _count_pages(content: bytes, kind: Kind, name: str, max_pages: int) -> int | None:
     from gateway.documents.inspect import inspect
 
     return inspect(content, kind, name, max_pages)
@@ -271,8 +272,10 @@ def _pixels(content: bytes) -> int | None:
         return None
 
 
-def _in_utf8(content: bytes, charset: str) -> bytes:
-    """Text in UTF-8, if its sender said in what charset it is."""
+def _in_utf8(content: bytes, kind: Kind, charset: str) -> bytes:
+    """Text in UTF-8, if its sender said in what charset it is. HTML is marked so, for it may say something else."""
+    if kind is Kind.HTML and charset:
+        return b"\xef\xbb\xbf" + mime.decode_text(content, charset).encode()
     if not charset or charset.lower() in {"utf-8", "us-ascii"}:
         return content
     return mime.decode_text(content, charset).encode()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from gateway.documents import refusals
 from gateway.documents.installed import taken
-from gateway.documents.kinds import Kind
+from gateway.documents.kinds import TYPESET, Kind, kind_of
 
 BODY_KINDS = frozenset({Kind.TEXT, Kind.HTML, Kind.VCARD, Kind.CALENDAR, Kind.PGP, Kind.UNKNOWN})
 """What the written text of a mail may look like. Anything else in its place is a document with a wrong type."""
@@ -61,7 +61,6 @@ REFUSED_TYPES = {
 NEVER_TEXT = ("application/pdf", "image/", "audio/", "video/", "font/")
 NEVER_TEXT_SUFFIXES = (".pdf", ".tif", ".tiff", ".png", ".jpg", ".jpeg", ".gif", ".doc", ".docx", ".xls", ".xlsx")
 HTML_TYPES = ("text/html", "application/xhtml+xml")
-HTML_SUFFIXES = (".html", ".htm", ".xhtml")
 EXCHANGE_FRAGMENT = re.compile(r"ATT\d{5,}\.(?:html?|txt)", re.IGNORECASE)
 """Exchange gives the text between two attachments such a name."""
 
@@ -127,9 +126,17 @@ def is_inline(seen: Seen) -> bool:
     return seen.disposition == "inline" or bool(seen.content_id)
 
 
+def kind_in_mail(content: bytes, name: str, declared_type: str) -> Kind:
+    """What a part is: by its bytes; only what looks like text is what it was declared to be."""
+    kind = kind_of(content, name)
+    if kind is Kind.TEXT and declared_type in HTML_TYPES:
+        return Kind.HTML
+    return kind
+
+
 def decide(seen: Seen) -> Body | Fax | FaxAlone | LeaveOut | Refuse:
     decided = _decide(seen)
-    if not seen.decoded and (isinstance(decided, Refuse) or (isinstance(decided, Fax) and seen.kind is Kind.TEXT)):
+    if not seen.decoded and (isinstance(decided, Refuse) or (isinstance(decided, Fax) and seen.kind in TYPESET)):
         return Refuse(f'The attachment "{seen.called}" has an unknown transfer encoding.')
     return decided
 
@@ -148,8 +155,8 @@ def _decide(seen: Seen) -> Body | Fax | FaxAlone | LeaveOut | Refuse:
         return Refuse("The parts of the mail cannot be told apart; send it again from another program.")
     if not seen.bytes:
         return Refuse(f'The attachment "{seen.called}" is empty.')
-    if seen.kind not in taken() or _is_html(seen, name):
-        return Refuse(_cannot_be_faxed(seen, name))
+    if seen.kind not in taken():
+        return Refuse(refusals.not_taken(seen.called, seen.kind, seen.declared_type).text)
     if _belongs_to_html(seen):
         return FaxAlone(IN_THE_TEXT)
     if seen.kind is Kind.TEXT and _is_no_text(seen, name):
@@ -164,7 +171,7 @@ def _left_out(seen: Seen, name: str) -> str:
     """
     if seen.declared_type.startswith("message/") and seen.declared_type in LEFT_OUT_TYPES:
         return LEFT_OUT_TYPES[seen.declared_type]
-    if seen.kind in taken() and seen.kind is not Kind.TEXT:
+    if seen.kind in taken() - TYPESET:
         return "a small picture in the text (logo or signature)" if _is_logo(seen) else ""
     if seen.declared_type in LEFT_OUT_TYPES:
         return LEFT_OUT_TYPES[seen.declared_type]
@@ -203,16 +210,6 @@ def _is_body(seen: Seen) -> bool:
     return not seen.name or (seen.opens and seen.disposition == "inline")
 
 
-def _is_html(seen: Seen, name: str) -> bool:
-    """Its source would be faxed as if it were plain text."""
-    return seen.kind is Kind.TEXT and (seen.declared_type in HTML_TYPES or name.endswith(HTML_SUFFIXES))
-
-
 def _is_no_text(seen: Seen, name: str) -> bool:
     """Text is what is left when bytes tell nothing else, so that here a label counts: a scan is never text."""
     return seen.declared_type.startswith(NEVER_TEXT) or name.endswith(NEVER_TEXT_SUFFIXES)
-
-
-def _cannot_be_faxed(seen: Seen, name: str) -> str:
-    kind = Kind.HTML if _is_html(seen, name) else seen.kind
-    return refusals.not_taken(seen.called, kind, seen.declared_type).text

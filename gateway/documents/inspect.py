@@ -11,15 +11,15 @@ import pikepdf
 import pypdfium2 as pdfium  # type: ignore[import-untyped]
 import pypdfium2.raw as pdfium_c  # type: ignore[import-untyped]
 
-from gateway.documents import pictures, refusals, text
+from gateway.documents import html, pictures, refusals, text
 from gateway.documents.kinds import PICTURES, Kind
 
 MAX_PAGES = 500
 
 
-def inspect(source: bytes | Path, kind: str, name: str, max_pages: int = MAX_PAGES, password: str = "") -> int:
-    """The pages of a document, of plain text about. `kind` is the sniffed content type; `password` opens a PDF that
-    needs one. Raises DocumentRefused."""
+def inspect(source: bytes | Path, kind: str, name: str, max_pages: int = MAX_PAGES, password: str = "") -> int | None:
+    """The pages of a document, of plain text about; None where only setting it tells. `kind` is the sniffed content
+    type; `password` opens a PDF that needs one. Raises DocumentRefused."""
     match Kind(kind):
         case Kind.PDF:
             return _pdf(source, name, max_pages, password)
@@ -29,6 +29,9 @@ def inspect(source: bytes | Path, kind: str, name: str, max_pages: int = MAX_PAG
         case Kind.TEXT:
             data = source if isinstance(source, bytes) else source.read_bytes()
             return text.about_pages(text.sheets(data, name))
+        case Kind.HTML:
+            html.checked(source if isinstance(source, bytes) else source.read_bytes(), name)
+            return None
         case other:
             raise refusals.not_taken(name, other)
 

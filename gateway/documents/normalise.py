@@ -16,7 +16,7 @@ import pikepdf
 from pikepdf import Array, Dictionary, Name, Stream
 from PIL import Image, TiffImagePlugin
 
-from gateway.documents import pictures, refusals, text
+from gateway.documents import html, pictures, refusals, text
 from gateway.documents.inspect import inspect, opened_pdf
 from gateway.documents.kinds import Kind
 from gateway.documents.paper import A4, Paper
@@ -69,6 +69,10 @@ def _as_pdfs(path: Path, kind: Kind, name: str, scratch: Path, paper: Paper, max
     elif kind is Kind.TEXT:
         typeset = scratch / "text.pdf"
         text.write_pdf(path.read_bytes(), name, typeset, paper, max_pages)
+        yield typeset.read_bytes()
+    elif kind is Kind.HTML:
+        typeset = scratch / "html.pdf"
+        html.write_pdf(html.checked(path.read_bytes(), name), name, typeset, paper, max_pages)
         yield typeset.read_bytes()
     else:
         for picture in pictures.pictures(path, kind, name, max_pages):

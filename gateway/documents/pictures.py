@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pi_heif  # type: ignore[import-untyped]
-from PIL import Image, ImageOps, TiffImagePlugin
+from PIL import Image, ImageFile, ImageOps, TiffImagePlugin
 
 from gateway.documents import refusals
 from gateway.documents.kinds import Kind
@@ -67,6 +67,7 @@ def opened(source: bytes | Path, kind: Kind, name: str) -> Iterator[Image.Image]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
+            ImageFile.LOAD_TRUNCATED_IMAGES = False  # WeasyPrint sets it for all: half of a picture would be faxed
             file = BytesIO(source) if isinstance(source, bytes) else source
             with Image.open(file, formats=[FORMATS[kind]]) as image:
                 yield image

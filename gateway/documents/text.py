@@ -7,7 +7,9 @@ and is imported only here and only when needed; without it, text is refused and 
 import codecs
 import html
 import re
+import sys
 from pathlib import Path
+from typing import Any
 
 from charset_normalizer import from_bytes
 
@@ -21,16 +23,19 @@ LINES = 62
 COLUMNS = 84
 """Letters of a line, about."""
 MISSING = (
-    "Plain text cannot be faxed here: the system packages libpango-1.0-0, libpangoft2-1.0-0 and libharfbuzz-subset0 "
-    "are missing."
+    "Plain text and HTML cannot be faxed here: the system packages libpango-1.0-0, libpangoft2-1.0-0 and "
+    "libharfbuzz-subset0 are missing."
 )
+
+RECURSION = 10_000
+"""Calls in one another: quoted mails are nested some hundred elements deep."""
 
 _CSS = """
 @page { size: %s; margin: 15mm 14mm }
 body { margin: 0; font: 10pt/1.25 "DejaVu Sans Mono", monospace; white-space: pre-wrap; overflow-wrap: anywhere }
 section + section { break-before: page }
 """
-_BOMS = (
+BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
@@ -48,7 +53,7 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]|[\ud800-\udfff\ufffe\uffff
 
 def decoded(data: bytes) -> str:
     """The text of `data`: by its byte order mark, as UTF-8, or by what its letters look like."""
-    for bom, charset in _BOMS:
+    for bom, charset in BOMS:
         if data.startswith(bom):
             return data[len(bom) :].decode(charset, "replace")
     try:
@@ -80,15 +85,22 @@ def about_pages(sheets: list[str]) -> int:
 
 def write_pdf(data: bytes, name: str, pdf: Path, paper: Paper, max_pages: int) -> None:
     """Raises DocumentRefused."""
-    try:
-        from weasyprint import HTML  # type: ignore[import-untyped]
-        from weasyprint.urls import URLFetcher  # type: ignore[import-untyped]
-    except OSError as error:
-        raise DocumentRefused(MISSING, detail=str(error)) from error
+    layout = weasyprint()
     pages = sheets(data, name)
     if about_pages(pages) > 2 * max_pages:  # surely too many, and setting it takes long
         raise refusals.too_long(name, max_pages)
     body = "".join(f"<section>{html.escape(page)}\n</section>" for page in pages)
     document = f"<!doctype html><meta charset=utf-8><style>{_CSS % paper.name}</style><body>{body}</body>"
     # Nothing in escaped text can ask for a resource; and if it could, none would be fetched.
-    HTML(string=document, url_fetcher=URLFetcher(allowed_protocols=set())).write_pdf(pdf)
+    layout.HTML(string=document, url_fetcher=layout.urls.URLFetcher(allowed_protocols=set())).write_pdf(pdf)
+
+
+def weasyprint() -> Any:
+    """The module. Raises DocumentRefused where its libraries are missing."""
+    try:
+        import weasyprint  # type: ignore[import-untyped]
+    except OSError as error:
+        raise DocumentRefused(MISSING, detail=str(error)) from error
+    # Its parsers and its layout call themselves once or twice for every element that another one is in.
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), RECURSION))
+    return weasyprint

@@ -221,7 +221,8 @@ class Orders:
         for upload in uploads:
             kind = await asyncio.to_thread(_kind, upload)
             with suppress(TimeoutError):  # it takes longer than a client should wait: preparing will tell
-                pages += await self.sandbox.quick(inspect, upload.file, kind.value, upload.name, self.max_pages)
+                counted = await self.sandbox.quick(inspect, upload.file, kind.value, upload.name, self.max_pages)
+                pages += counted or 0
             documents.append(MailedDocument(name=upload.name, content_type=kind.value, content=upload.file))
         if pages > self.max_pages:
             raise refusals.too_long("", self.max_pages)
