@@ -31,5 +31,5 @@ def prepare(sources: Sequence[Source], pdf_out: Path, image_out: Path, max_pages
 def _taken_over(sources: Sequence[Source], image_out: Path, max_pages: int) -> bool:
     if len(sources) > 1 or sources[0][1] != Kind.TIFF:
         return False
-    path, _, name = sources[0]
+    path, _, name, *_ = sources[0]
     return take_over(path, image_out, name, max_pages) is not None

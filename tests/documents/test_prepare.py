@@ -12,6 +12,7 @@ from pikepdf import Array, Dictionary, Name, String
 
 from gateway.documents.inspect import inspect
 from gateway.documents.kinds import Kind
+from gateway.documents.normalise import Source
 from gateway.documents.prepare import prepare
 from gateway.errors import DocumentRefused
 from tests.documents import papers
@@ -147,7 +148,7 @@ def test_the_password_opens(tmp_path: Path, R: Literal[4, 6], password: str) -> 
             inspect(document, Kind.PDF, "a.pdf", password="wrong")
         assert "wrong" not in caught.value.text + caught.value.detail
     other = papers.file(tmp_path / "other", papers.letter())
-    sources = [(source, Kind.PDF, "a.pdf", password), (other, Kind.PDF, "b.pdf")]
+    sources: list[Source] = [(source, Kind.PDF, "a.pdf", password), (other, Kind.PDF, "b.pdf")]
     assert prepare(sources, tmp_path / "fax.pdf", tmp_path / "fax.tif", 10) == 2
     assert words(tmp_path / "fax.pdf") == ["Hello", "Page 1 of 1"], "and nobody needs it any more"
     with pytest.raises(DocumentRefused, match="is not the one that was given"):
