@@ -1,85 +1,137 @@
 """Grey pages to black and white, legible and cheap to send.
 
-Not dithered: dots ruin text and cost ten times the time on the line. Instead:
+Text is not dithered: dots ruin it and cost ten times the time on the line. Instead:
 
 - Where there are strokes, a pixel is compared with a threshold between the darkest and the lightest of what lies within
   a stroke's width of it. So light grey text stays beside black text, and so do hairlines and light text on dark.
-- Where it is even, there is nothing to tell apart, and the area becomes black or white as a whole: such that the text
-  on it, dark or light, stands out; without text, by its own grey.
+- Where it is even, there is nothing to tell apart, and the area becomes black or white as a whole (`areas`).
+- Photographs are found (`photographs`) and screened (`screen`).
+- Where paper was scanned, what its grain left is taken out (`specks`).
+
+All extremes are taken over pairs of rows and all columns: half the work, and rows lie in memory one after another.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFilter
 
-from gateway.documents.tiff import Bilevel
+from gateway.documents.areas import DARK, decided
+from gateway.documents.photographs import WHOLE, Frame, photographs
+from gateway.documents.raster import BLOCK, Bilevel, Blocks, Grey, around, of_blocks, over_rows, sliding
+from gateway.documents.rendering import Look, Resolution
+from gateway.documents.screen import screened
+from gateway.documents.specks import without_specks
 
-Grey = NDArray[np.uint8]
-"""Rows by columns, 0 is black."""
-
-_STROKE = 2
-"""Reach of the narrow window, in pixels of the page at half size: 9 to 10 of the page's."""
-_BLOCK = 8
-"""Side of a block, likewise: 2 mm. The wide window is a block and the eight around it."""
-_EVEN = 36
-"""Levels of grey: less between darkest and lightest is no text."""
-_AT = 141
-"""Where between darkest and lightest the threshold lies, of 256: a little nearer to the lightest."""
-_DARK = 128
-"""An even area is black up to this level, if text on it does not ask for the other."""
-_LIGHT = 165
-"""Above this it is white, whatever surrounds it: a shaded box on white paper needs no black edge."""
+_ACROSS, _DOWN = 10, 5
+"""The narrow window: 10 columns by 5 pairs of rows, a little over a millimetre: no stroke of running text is wider."""
+_EVEN, _EVEN_SCANNED, _EVEN_MAX = 26, 40, 110
+"""Levels of grey: less between darkest and lightest is no text. On scanned paper the print of the back may shine
+through; and the coarser its grain, the more it takes."""
+_GRAIN = 10
+"""A page is scanned where most of its quietest blocks differ by more within themselves: nothing drawn does."""
 
 
-def bilevel(grey: Grey) -> Bilevel:
-    """True where black."""
-    rows, columns = grey.shape
-    side = 2 * _BLOCK
-    padded = np.pad(grey, ((0, -rows % side), (0, -columns % side)), mode="edge")
-    # Half size: a quarter of the work, and single specks do not count for much.
-    half = np.asarray(Image.fromarray(padded).reduce(2))
-    low, high = _sliding(half, np.minimum), _sliding(half, np.maximum)
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A page as pdfium draws it."""
+
+    grey: Grey
+    """Rows of the fine resolution, or of the superfine where that is wanted."""
+    images: Sequence[Frame] = ()
+
+
+def bilevel(page: Drawn, look: Look = Look.AUTO, resolution: Resolution = Resolution.FINE) -> Bilevel:
+    """Black and white, with as many rows as the resolution has."""
+    grey, (rows, columns) = page.grey, page.grey.shape
+    if rows % BLOCK or columns % BLOCK:
+        grey = np.pad(grey, ((0, -rows % BLOCK), (0, -columns % BLOCK)), mode="edge")
+    if look is Look.PHOTO:
+        black = screened(_at(grey, resolution), resolution)
+    else:
+        black = _text(grey, page.images, resolution)
+        if look is Look.AUTO:
+            _put_photographs(black, grey, page.images, resolution)
+    return black[: rows // 2 if resolution is Resolution.STANDARD else rows, :columns]
+
+
+def _text(grey: Grey, images: Sequence[Frame], resolution: Resolution) -> Bilevel:
+    down = _DOWN * 2 if resolution is Resolution.SUPERFINE else _DOWN
+    scan = _scan(grey, images)
+    if scan is not None:
+        grey = _beyond_its_edges(grey, scan)
+    grain = _grain(grey)
+    rough = bool((grain > _GRAIN).mean() > 0.5)
+    scanned = rough or scan is not None
+    if rough:
+        # Grain on the edge of a letter makes it ragged, and every notch costs bits.
+        grey = np.asarray(Image.fromarray(grey).filter(ImageFilter.GaussianBlur(0.8)))
+        grain = _grain(grey)
+    black = _strokes(grey, grain, down, scanned=scanned)
+    if scan is not None:
+        top, bottom, left, right = scan
+        black[:top] = black[bottom:] = black[:, :left] = black[:, right:] = False
+    if scanned:
+        black = without_specks(black)
+    if resolution is Resolution.STANDARD:
+        # A thin line may lie in either row: what is black in one stays black.
+        black = black[::2] | black[1::2]
+    return black
+
+
+def _scan(grey: Grey, images: Sequence[Frame]) -> Frame | None:
+    """Where the scan is, of a page that is nothing else."""
+    for top, bottom, left, right in images:
+        if (bottom - top) * (right - left) > WHOLE * grey.size:
+            around = (grey[:top], grey[bottom:], grey[:, :left], grey[:, right:])
+            return (top, bottom, left, right) if all(part.min(initial=255) == 255 for part in around) else None
+    return None
+
+
+def _beyond_its_edges(grey: Grey, scan: Frame) -> Grey:
+    """The page with the scan's own paper around it: where a shadow or grey paper ends is nothing to be drawn."""
+    top, bottom, left, right = scan
+    inner = grey[top + 2 : bottom - 2, left + 2 : right - 2]  # the outermost pixels are mixed with what is around
+    sides = (top + 2, grey.shape[0] - bottom + 2), (left + 2, grey.shape[1] - right + 2)
+    return np.pad(inner, sides, mode="edge")
+
+
+def _put_photographs(black: Bilevel, grey: Grey, images: Sequence[Frame], resolution: Resolution) -> None:
+    for top, bottom, left, right, mask in photographs(grey, images):
+        screen = screened(_at(grey[top:bottom, left:right], resolution), resolution)
+        halved = resolution is Resolution.STANDARD
+        place = np.s_[top // 2 : bottom // 2, left:right] if halved else np.s_[top:bottom, left:right]
+        black[place] = np.where(mask[::2] if halved else mask, screen, black[place])
+
+
+def _at(grey: Grey, resolution: Resolution) -> Grey:
+    if resolution is not Resolution.STANDARD:
+        return grey
+    pairs: Grey = (grey[::2] >> 1) + (grey[1::2] >> 1) + (grey[::2] & grey[1::2] & 1)
+    return pairs
+
+
+def _grain(grey: Grey) -> Blocks:
+    """How much the quietest block near each differs within itself."""
+    return around(of_blocks(grey, np.max) - of_blocks(grey, np.min), 3, np.min)
+
+
+def _strokes(grey: Grey, grain: Blocks, down: int, *, scanned: bool) -> Bilevel:
+    pairs = grey.reshape(-1, 2, grey.shape[1])
+    darkest, lightest = np.minimum(pairs[:, 0], pairs[:, 1]), np.maximum(pairs[:, 0], pairs[:, 1])
+    low = sliding(sliding(darkest, down, 0, np.minimum), _ACROSS, 1, np.minimum)
+    high = sliding(sliding(lightest, down, 0, np.maximum), _ACROSS, 1, np.maximum)
     span = high - low
-    between = low + (span * np.uint16(_AT) >> 8).astype(np.uint8)
-    areas = np.where(_dark_areas(half), np.uint8(255), np.uint8(0))
-    threshold = np.where(span < _EVEN, areas, between).repeat(2, axis=1)
-    black = padded.reshape(threshold.shape[0], 2, -1) < threshold[:, None, :]
-    return black.reshape(padded.shape)[:rows, :columns]
-
-
-def _sliding(levels: Grey, extreme: Callable[[Grey, Grey], Grey]) -> Grey:
-    """The darkest or lightest level within `_STROKE` of each pixel."""
-    reach = range(1, 2 * _STROKE + 1)
-    rows, columns = levels.shape
-    padded = np.pad(levels, _STROKE, mode="edge")
-    down = padded[:rows]
-    for shift in reach:
-        down = extreme(down, padded[shift : shift + rows])
-    found = down[:, :columns]
-    for shift in reach:
-        found = extreme(found, down[:, shift : shift + columns])
-    return found
-
-
-def _dark_areas(half: Grey) -> Bilevel:
-    """Which pixels would be black if they lay in an even area."""
-    rows, columns = half.shape
-    bands = half.reshape(rows // _BLOCK, _BLOCK, columns)
-    lowest, highest = (_around(extreme(bands, axis=1), extreme) for extreme in (np.min, np.max))
-    # From this level on, something around is darker; up to that level, something is lighter.
-    darker = half > _pixels(np.minimum(lowest, 255 - _EVEN) + np.uint8(_EVEN))
-    lighter = half < _pixels(np.maximum(highest, _EVEN) - np.uint8(_EVEN))
-    return (half <= _DARK) & (lighter | ~darker) | (half <= _LIGHT) & lighter & ~darker
-
-
-def _pixels(blocks: Grey) -> Grey:
-    return blocks.repeat(_BLOCK, axis=1).repeat(_BLOCK, axis=0)
-
-
-def _around(bands: Grey, extreme: Callable[..., Grey]) -> Grey:
-    """The extreme of each block and the eight around it; `bands` has that of each block's columns."""
-    blocks = extreme(bands.reshape(bands.shape[0], -1, _BLOCK), axis=2)
-    windows = np.lib.stride_tricks.sliding_window_view(np.pad(blocks, 1, mode="edge"), (3, 3))
-    return extreme(windows, axis=(2, 3))
+    least = _EVEN_SCANNED if scanned else _EVEN
+    even = np.clip(grain.astype(np.uint16) * 2, least, _EVEN_MAX).astype(np.uint8)
+    strokes = span >= (over_rows(even, span.shape) if even.max() > least else np.uint8(least))
+    areas = decided(darkest, lightest, low, high, even, scanned=scanned)
+    if areas.outlines is not None:
+        strokes &= ~areas.outlines
+    middle = low + (span >> 1)
+    below = DARK if areas.below is None else over_rows(areas.below, low.shape)
+    # From the middle a little towards the lightest: thin strokes are lighter than they should be.
+    threshold = np.where(strokes, middle + (span >> 4), np.where(middle < below, np.uint8(255), np.uint8(0)))
+    black: Bilevel = pairs < threshold[:, None, :]
+    return black.reshape(grey.shape)

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from PIL import Image, TiffImagePlugin
 
+from gateway.documents.fitting import LEGAL_ROWS
 from gateway.documents.pictures import UNREADABLE
-from gateway.documents.tiff import FINE_DPI, STANDARD_DPI, WIDTH, X_DPI
+from gateway.documents.tiff import FINE_DPI, STANDARD_DPI, SUPERFINE_DPI, WIDTH, X_DPI
 from gateway.errors import DocumentRefused
 
-MAX_ROWS = {FINE_DPI: 2292, STANDARD_DPI: 1146}
-"""Rows of an A4 page (297 mm) at 7.7 and 3.85 lines/mm."""
+MAX_ROWS = {STANDARD_DPI: LEGAL_ROWS // 2, FINE_DPI: LEGAL_ROWS, SUPERFINE_DPI: LEGAL_ROWS * 2}
+"""By the lines per inch, which are 3.85, 7.7 and 15.4 to the millimetre."""
 GROUP_4 = 4
 
 

@@ -8,10 +8,11 @@ from PIL import Image
 from gateway.documents import pictures
 from gateway.documents.check import MAX_ROWS
 from gateway.documents.kinds import Kind
-from gateway.documents.tiff import FINE_DPI, STANDARD_DPI, WIDTH, X_DPI, FaxImageWriter
+from gateway.documents.tiff import FINE_DPI, WIDTH, X_DPI, FaxImageWriter
 
 _TOLERANCE = 0.015
-"""Programs write 203, 204 or 204.2; 96, 98 or 97.79; 196 or 195.58 dpi for 8 by 3.85 or 7.7 lines/mm."""
+"""Programs write 203, 204 or 204.2; 96, 98 or 97.79; 196 or 195.58; 391 or 392 dpi for 8 by 3.85, 7.7 or 15.4 lines to
+the millimetre."""
 
 
 def take_over(tiff: Path, image: Path, name: str, max_pages: int) -> int | None:
@@ -39,7 +40,7 @@ def _resolution(source: Image.Image, number: int) -> int | None:
         return None
     match source.info.get("dpi"):
         case (x, y) if _near(float(x), X_DPI):
-            for y_dpi in (FINE_DPI, STANDARD_DPI):
+            for y_dpi in MAX_ROWS:
                 if _near(float(y), y_dpi) and source.height <= MAX_ROWS[y_dpi]:
                     return y_dpi
     return None

@@ -1,29 +1,23 @@
 """A PDF to the fax image, page after page: grey by pdfium, then black and white, then Group 4.
 
-Memory is bounded by the size of a fax page, whatever the size of the document's. pdfium is not thread-safe: this
-belongs into a process of its own.
+pdfium is not thread-safe: this belongs into a process of its own. A long document is done by several (`ranges`).
 """
 
-import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pypdfium2 as pdfium  # type: ignore[import-untyped]
-import pypdfium2.raw as pdfium_c  # type: ignore[import-untyped]
-from numpy.typing import NDArray
 
 from gateway.documents import refusals
 from gateway.documents.bilevel import bilevel
-from gateway.documents.tiff import FINE_DPI, WIDTH, X_DPI, FaxImageWriter
-
-ROWS = 2255
-"""Rows of an A4 page (T.4: 2292) less the header line that the sender prints above it."""
-BLANK_ROWS = 32
-"""White rows at the end of every page: with a header of as many, spandsp 3 loses them when it sends T.85."""
-MIN_ROWS = 256
-MAX_POINTS = 100_000
-"""A page's side. PDF readers stop at 14,400 (ISO 32000-1, annex C); beyond this it is an attack or a mistake."""
+from gateway.documents.drawing import drawn, size_of
+from gateway.documents.fitting import BLANK_ROWS, MIN_ROWS, fit, sheet_for
+from gateway.documents.group4 import group4
+from gateway.documents.ranges import CodedPage, coded
+from gateway.documents.raster import Bilevel
+from gateway.documents.rendering import DEFAULT, Rendering, Resolution
+from gateway.documents.tiff import FaxImageWriter
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,74 +25,58 @@ class Rendered:
     pages: int
     blank: int
     """Pages without a black pixel."""
+    dropped: int = 0
+    """Blank pages at the end that were left out, of those `pages`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """How a page lies on the fax page: pixels across and down."""
-
-    width: int
-    height: int
-    turned: bool
-    """By a quarter to the right."""
-
-
-def fit(width: float, height: float) -> Fit:
-    """Fit a page of `width` by `height` points: in proportion, as large as it goes, turned only where that shows it
-    larger than it would otherwise be and it is not shown in full size anyway."""
-    upright, turned = _scale(width, height), _scale(height, width)
-    turn = turned > upright and upright < 1
-    if turn:
-        width, height = height, width
-    scale = turned if turn else upright
-    return Fit(
-        width=max(1, min(WIDTH, round(width / 72 * X_DPI * scale))),
-        height=max(1, min(ROWS - BLANK_ROWS, round(height / 72 * FINE_DPI * scale))),
-        turned=turn,
-    )
-
-
-def _scale(width: float, height: float) -> float:
-    return min(WIDTH / (width / 72 * X_DPI), (ROWS - BLANK_ROWS) / (height / 72 * FINE_DPI))
-
-
-def render(pdf: Path, image: Path, name: str = "") -> Rendered:
+def render(pdf: Path, image: Path, name: str = "", rendering: Rendering = DEFAULT) -> Rendered:
     """Write the fax image of `pdf`. Raises DocumentRefused; `name` names the document in its text."""
-    blank = 0
+    with _opened(pdf, name) as document:
+        total = len(document)
+
+    def work(first: int, end: int) -> Iterator[CodedPage]:
+        with _opened(pdf, name) as document:
+            document.init_forms()
+            for number in range(first, end):
+                black = _page(document, number, name, rendering)
+                yield CodedPage(group4(black), black.shape, not black.any())
+
+    with coded(total, work, image.parent) as pages, image.open("w+b") as file:
+        blank = [page.blank for page in pages]
+        keep = _without_blank_end(blank) if rendering.drop_blank_end else total
+        writer = FaxImageWriter(file, keep)
+        for page in pages[:keep]:
+            writer.add_coded(page.code(), page.shape, rendering.resolution.y_dpi)
+    return Rendered(total, sum(blank), total - keep)
+
+
+def _without_blank_end(blank: list[bool]) -> int:
+    """How many pages are left; the first always is."""
+    return max((number for number, empty in enumerate(blank, 1) if not empty), default=1)
+
+
+def _opened(pdf: Path, name: str) -> pdfium.PdfDocument:
     try:
-        document = pdfium.PdfDocument(pdf)
+        return pdfium.PdfDocument(pdf)
     except pdfium.PdfiumError as error:
         raise refusals.broken(name, error) from error
-    with document, image.open("w+b") as file:
-        document.init_forms()
-        total = len(document)
-        writer = FaxImageWriter(file, total)
-        for number in range(total):
-            try:
-                page = document[number]
-            except pdfium.PdfiumError as error:
-                raise refusals.broken(name, f"page {number + 1}: {error}") from error
-            black = bilevel(_grey(page, name))
-            page.close()
-            blank += not black.any()
-            writer.add(black)
-    return Rendered(total, blank)
 
 
-def _grey(page: pdfium.PdfPage, name: str) -> NDArray[np.uint8]:
-    width, height = page.get_size()
-    if not (math.isfinite(width) and math.isfinite(height)) or min(width, height) <= 0:
-        raise refusals.broken(name, f"page of {width} by {height} points")
-    if max(width, height) > MAX_POINTS:
-        raise refusals.too_large(name, "one of its pages is larger than any paper")
-    fitted = fit(width, height)
-    rows = max(MIN_ROWS, fitted.height + BLANK_ROWS)
-    bitmap = pdfium.PdfBitmap.new_native(WIDTH, rows, pdfium_c.FPDFBitmap_Gray)
-    bitmap.fill_rect((255, 255, 255, 255), 0, 0, WIDTH, rows)
-    left = (WIDTH - fitted.width) // 2
-    place = (bitmap, page, left, 0, fitted.width, fitted.height, int(fitted.turned))
-    flags = pdfium_c.FPDF_ANNOT | pdfium_c.FPDF_PRINTING | pdfium_c.FPDF_GRAYSCALE
-    pdfium_c.FPDF_RenderPageBitmap(*place, flags)
-    if page.formenv:
-        pdfium_c.FPDF_FFLDraw(page.formenv, *place, flags)
-    return np.asarray(bitmap.to_numpy()).reshape(rows, WIDTH)
+def _page(document: pdfium.PdfDocument, number: int, name: str, rendering: Rendering) -> Bilevel:
+    try:
+        page = document[number]
+    except pdfium.PdfiumError as error:
+        raise refusals.broken(name, f"page {number + 1}: {error}") from error
+    size = size_of(page, name)
+    sheet = sheet_for(*size)
+    finer = 2 if rendering.resolution is Resolution.SUPERFINE else 1
+    # Rows of the fax image in one of the fine resolution; halves would not come out even.
+    scale = {Resolution.STANDARD: 0.5, Resolution.FINE: 1, Resolution.SUPERFINE: 2}[rendering.resolution]
+    for room in (sheet.full, sheet.inked):
+        page_drawn = drawn(page, size, sheet, room, finer)
+        black = bilevel(page_drawn, rendering.look, rendering.resolution)
+        if not black[int(sheet.inked * scale) :].any():
+            break
+    page.close()
+    rows = min(sheet.rows, max(MIN_ROWS, fit(*size, room).height + BLANK_ROWS))
+    return black[: int(rows * scale)]

@@ -6,21 +6,17 @@ know no total while they write, and hold all pages in memory.
 """
 
 import struct
-from io import BytesIO
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, TiffImagePlugin
+from gateway.documents.group4 import group4
+from gateway.documents.raster import Bilevel
 
 WIDTH = 1728
 """Pixels of a line of 215 mm (T.4, 4.1)."""
 X_DPI = 204
 FINE_DPI = 196
 STANDARD_DPI = 98
-
-Bilevel = NDArray[np.bool_]
-"""Rows by columns, True is black."""
+SUPERFINE_DPI = 391
 
 _SHORT, _LONG, _RATIONAL = 3, 4, 5
 _ENTRIES = 15
@@ -38,8 +34,11 @@ class FaxImageWriter:
         file.write(struct.pack("<2sHL", b"II", 42, 0))
 
     def add(self, black: Bilevel, y_dpi: int = FINE_DPI) -> None:
-        rows, columns = black.shape
-        strip = group4(black)
+        self.add_coded(group4(black), black.shape, y_dpi)
+
+    def add_coded(self, strip: bytes, shape: tuple[int, int], y_dpi: int) -> None:
+        """A page whose T.6 code is `strip`, of `shape` rows by columns."""
+        rows, columns = shape
         start = self._file.seek(0, 2)
         if start % 2:  # directories begin on a word boundary (TIFF 6.0, section 2)
             start += self._file.write(b"\0")
@@ -88,16 +87,3 @@ def from_page(image: bytes, first: int) -> bytes:
     except struct.error as error:
         raise ValueError("the fax image is cut short") from error
     return image[:4] + struct.pack("<L", directory) + image[8:]
-
-
-def group4(black: Bilevel) -> bytes:
-    """The T.6 code of a page."""
-    rows, columns = black.shape
-    # To libtiff a zero bit is white; Pillow's mode "1" would be the other way round, but does not look.
-    image = Image.frombytes("1", (columns, rows), np.packbits(black, axis=1).tobytes())
-    file = BytesIO()
-    image.save(file, "TIFF", compression="group4", tiffinfo={TiffImagePlugin.ROWSPERSTRIP: rows})
-    with Image.open(file) as written:
-        tags = cast("TiffImagePlugin.TiffImageFile", written).tag_v2
-        (offset,), (count,) = tags[TiffImagePlugin.STRIPOFFSETS], tags[TiffImagePlugin.STRIPBYTECOUNTS]
-    return file.getvalue()[offset : offset + count]

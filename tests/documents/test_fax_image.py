@@ -7,10 +7,12 @@ import pytest
 from PIL import Image, TiffImagePlugin
 
 from gateway.documents.check import check
+from gateway.documents.fitting import A4_SHEET, LEGAL_SHEET, Fit, fit, sheet_for
 from gateway.documents.kinds import Kind
 from gateway.documents.native import take_over
 from gateway.documents.prepare import prepare
-from gateway.documents.render import BLANK_ROWS, ROWS, Fit, fit, render
+from gateway.documents.render import render
+from gateway.documents.rendering import DEFAULT, Rendering, Resolution
 from gateway.documents.tiff import FINE_DPI, STANDARD_DPI, FaxImageWriter
 from gateway.errors import DocumentRefused
 from tests.documents import papers
@@ -52,7 +54,7 @@ PAGE = Image.fromarray(~papers.text_page(600))
         ("resolution", bare(PAGE, dpi=(204, 200))),
         ("resolution", bare(PAGE, dpi=(300, 300))),
         ("pixels", bare(PAGE.crop((0, 0, 1720, 600)))),
-        ("pixels", bare(PAGE.resize((1728, 2400)))),
+        ("pixels", bare(PAGE.resize((1728, 2800)))),
         ("compression", bare(PAGE, compression="group3")),
         ("compression", bare(PAGE.convert("L"), compression=None)),
         ("strips", bare(PAGE, tiffinfo={278: 100, 262: 0})),
@@ -83,22 +85,38 @@ def test_cut_short_or_of_another_length_is_not_queued(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("size", "fitted"),
     [
-        ((595.276, 841.89), Fit(1636, 2223, turned=False)),
-        ((841.89, 595.276), Fit(1636, 2223, turned=True)),
+        ((595.276, 841.89), Fit(1687, 2292, turned=False)),
+        ((841.89, 595.276), Fit(1687, 2292, turned=True)),
         ((612, 792), Fit(1728, 2149, turned=False)),
-        ((960, 540), Fit(1301, 2223, turned=True)),  # a slide
+        ((960, 540), Fit(1342, 2292, turned=True)),  # a slide
         ((420, 297), Fit(1728, 1174, turned=False)),  # A6 across is shown in full size as it lies
-        ((2384, 3370), Fit(1637, 2223, turned=False)),  # A0
-        ((1, 10000), Fit(1, 2223, turned=False)),
+        ((2384, 3370), Fit(1688, 2292, turned=False)),  # A0
+        ((1, 10000), Fit(1, 2292, turned=False)),
     ],
 )
 def test_how_a_page_lies(size: tuple[float, float], fitted: Fit) -> None:
-    assert fit(*size) == fitted
+    assert fit(*size, 2292) == fitted
 
 
-def rendered(tmp_path: Path, data: bytes) -> list[np.ndarray]:
+@pytest.mark.parametrize(
+    ("size", "sheet"),
+    [
+        ((612, 1008), LEGAL_SHEET),
+        ((595, 936), LEGAL_SHEET),  # Folio
+        ((595, 842), A4_SHEET),
+        ((612, 792), A4_SHEET),
+        ((1224, 2016), A4_SHEET),  # twice Legal is made smaller anyway
+        ((612, 2000), A4_SHEET),
+        ((300, 500), A4_SHEET),
+    ],
+)
+def test_what_is_as_long_as_legal_gets_a_long_page(size: tuple[float, float], sheet: object) -> None:
+    assert sheet_for(*size) == sheet
+
+
+def rendered(tmp_path: Path, data: bytes, rendering: Rendering = DEFAULT) -> list[np.ndarray]:
     image = tmp_path / "fax.tif"
-    render(papers.file(tmp_path / "in.pdf", data), image)
+    render(papers.file(tmp_path / "in.pdf", data), image, "in.pdf", rendering)
     pages = papers.pages_of(image)
     check(image, len(pages))
     return pages
@@ -107,10 +125,10 @@ def rendered(tmp_path: Path, data: bytes) -> list[np.ndarray]:
 def test_nothing_is_cut_off_and_the_end_is_white(tmp_path: Path) -> None:
     frame = b"4 w 4 4 587 834 re S"
     (page,) = rendered(tmp_path, papers.saved(papers.pdf(frame)))
-    assert page.shape == (ROWS, 1728)
+    assert page.shape == (A4_SHEET.rows, 1728)
     left, top, right, bottom = papers.inked(page)
     assert top < 20
-    assert ROWS - BLANK_ROWS - 20 < bottom < ROWS - BLANK_ROWS
+    assert A4_SHEET.inked - 20 < bottom < A4_SHEET.inked
     assert left == pytest.approx(1728 - right, abs=4)
     assert (right - left) / 204 / ((bottom - top) / 196) == pytest.approx(591 / 838, rel=0.005)
 
@@ -121,7 +139,7 @@ def test_a_page_across_is_turned_to_be_larger(tmp_path: Path) -> None:
     _, top, right, bottom = papers.inked(page)
     assert right < 1728 / 3, "a quarter to the right takes the lower left corner to the upper left"
     assert top < 10
-    assert bottom < ROWS / 3
+    assert bottom < A4_SHEET.rows / 3
 
 
 @pytest.mark.parametrize("grey", [0.0, 0.3, 0.6, 0.7])
@@ -180,3 +198,42 @@ def test_other_tiffs_are_not_taken_over(tmp_path: Path) -> None:
     Image.fromarray(~papers.text_page(600)).save(source, compression="group4", dpi=(200, 200))
     assert take_over(source, tmp_path / "fax.tif", "scan.tif", 10) is None
     assert not (tmp_path / "fax.tif").exists()
+
+
+def test_a_lower_margin_makes_room_for_the_header_line(tmp_path: Path) -> None:
+    """No page is made smaller for 37 rows of white."""
+    mark = b"100 400 204 196 re f\n"
+    (page,) = rendered(tmp_path, papers.saved(papers.pdf(mark)))
+    left, top, right, bottom = papers.inked(page)
+    assert right - left + 1 == pytest.approx(204 / 72 * 204, abs=1)
+    assert bottom - top + 1 == pytest.approx(196**2 / 72, abs=1)
+    assert page.shape[0] == A4_SHEET.rows
+
+
+@pytest.mark.parametrize("resolution", list(Resolution))
+def test_legal_pages_are_whole(tmp_path: Path, resolution: Resolution) -> None:
+    frame = b"2 w 20 40 572 948 re S"
+    made = papers.pdf(frame, size=(612, 1008))
+    (page,) = rendered(tmp_path, papers.saved(made), Rendering(resolution=resolution))
+    scale = {98: 0.5, 196: 1, 391: 2}[resolution.y_dpi]
+    assert page.shape == (LEGAL_SHEET.rows * scale, 1728)
+    left, top, right, bottom = papers.inked(page)
+    assert (right - left) / 204 == pytest.approx(574 / 72, rel=0.006)
+    assert (bottom - top) / scale / 196 == pytest.approx(950 / 72, rel=0.006)
+    with Image.open(tmp_path / "fax.tif") as tiff:
+        assert tiff.info["dpi"] == (204, resolution.y_dpi)
+
+
+@pytest.mark.parametrize("turn", [90, 180, 270])
+def test_a_page_that_was_turned_is_not_upside_down(tmp_path: Path, turn: int) -> None:
+    """Turned by the document to lie across, and back by us, it is as it was drawn."""
+    made = papers.pdf(b"0 742 100 100 re f")  # upper left
+    made.pages[0].Rotate = turn
+    (page,) = rendered(tmp_path, papers.saved(made))
+    left, top, right, bottom = papers.inked(page)
+    if turn == 180:
+        assert left > 1200
+        assert top > 1800
+    else:
+        assert right < 400
+        assert bottom < 400

@@ -1,0 +1,118 @@
+"""Where on a page photographs are: in its images, where most of a place is in between black and white, smooth, and not
+of one shade.
+
+Letters have shades in between only on their edges, which are steep; drawings and tables have few of them. What is drawn
+by the page itself, gradients among it, is no photograph.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+from gateway.documents.raster import BLOCK, Bilevel, Blocks, Grey, connected, of_blocks
+
+Frame = tuple[int, int, int, int]
+"""Where an image lies on the page: rows from and to, columns from and to."""
+Place = tuple[int, int, int, int, Bilevel]
+"""A frame, and which of its pixels."""
+
+WHOLE = 0.6
+"""An image that covers so much of the page is a scan of one."""
+_EVERY = 4
+"""Of so many pixels across and down one is looked at."""
+_APART, _STEEP = 2, 20
+"""Steep is what changes by so much within so many pixels."""
+_INK, _PAPER = 24, 24
+"""So near to the darkest and the lightest is not in between."""
+_BETWEEN = 0.33
+_ONE_SHADE = 0.6
+"""Of what is in between; a shade is an eighth of all levels."""
+_MIN_BLOCKS = 80
+"""Smaller than 3 square centimetres it is a mark or a logo, and better off sharp."""
+_BENT, _ROUGH = 8, 0.06
+"""Levels by which a block may differ from the middle between its neighbours, and the share of those that do. Of scanned
+paper it was up to 0.04, of photographs from 0.09 on."""
+_DARKEST_PAPER = 150
+_FULL = 0.6
+"""A place that fills so much of its own frame is taken to be the frame: photographs are rectangles."""
+
+
+def photographs(grey: Grey, frames: Sequence[Frame]) -> list[Place]:
+    """The photographs among the images that lie in `frames`, and those on a page that is all image: a scan."""
+    places: list[Place] = []
+    for frame in frames:
+        # In whole blocks: those on the edges may be partly outside, where a screen does no harm.
+        top, bottom, left, right = (side // BLOCK for side in frame)
+        mask = np.ones((bottom - top + 1, right - left + 1), bool)[: grey.shape[0] // BLOCK - top]
+        mask = mask[:, : grey.shape[1] // BLOCK - left]
+        if mask.size * BLOCK * BLOCK > WHOLE * grey.size:
+            places += _on_scan(grey, top, left, mask)
+        elif mask.size >= _MIN_BLOCKS and _is_photograph(grey, top, left, mask, 255):
+            places.append(_place(top, left, mask))
+    return places
+
+
+def _on_scan(grey: Grey, top: int, left: int, inside: Bilevel) -> Iterator[Place]:
+    frame = np.s_[top : top + inside.shape[0], left : left + inside.shape[1]]
+    lows, paper = of_blocks(grey, np.min)[frame], _paper(of_blocks(grey, np.max)[frame])
+    without_grain = np.asarray(Image.fromarray(grey).filter(ImageFilter.GaussianBlur(1.5)))
+    lightest = of_blocks(without_grain, np.max)[frame]
+    for blocks in connected(lows < paper - _PAPER):
+        if len(blocks) < _MIN_BLOCKS:
+            continue
+        (y, x), (v, u) = blocks.min(axis=0), blocks.max(axis=0) + 1
+        mask = np.zeros((v - y, u - x), bool)
+        mask[tuple((blocks - (y, x)).T)] = True
+        if _is_photograph(grey, top + y, left + x, mask, paper) and _is_rough(mask, lightest[y:v, x:u]):
+            if mask.mean() >= _FULL:
+                mask[:] = True
+            yield _place(top + y, left + x, mask)
+
+
+def _place(top: int, left: int, mask: Bilevel) -> Place:
+    pixels = mask.repeat(BLOCK, axis=0).repeat(BLOCK, axis=1)
+    rows, columns = pixels.shape
+    return int(top) * BLOCK, int(top) * BLOCK + rows, int(left) * BLOCK, int(left) * BLOCK + columns, pixels
+
+
+def _is_photograph(grey: Grey, top: int, left: int, mask: Bilevel, paper: int) -> bool:
+    """Whether the blocks of `mask`, which begins at a block of the page, show one."""
+    rows, columns = (side * BLOCK for side in mask.shape)
+    here = grey[top * BLOCK : top * BLOCK + rows, left * BLOCK : left * BLOCK + columns]
+    sampled = mask.repeat(BLOCK // _EVERY, axis=0).repeat(BLOCK // _EVERY, axis=1)
+    between, shades = _between(here, paper)
+    between = between & sampled
+    count = int(between.sum())
+    if count < _BETWEEN * int(sampled.sum()):
+        return False
+    return int(np.bincount(shades[between], minlength=8).max()) <= _ONE_SHADE * count
+
+
+def _paper(highs: Blocks) -> int:
+    """The level of the paper: the lightest that many blocks have."""
+    shares = np.bincount(highs.ravel() >> 3, minlength=32) / max(1, highs.size)
+    common = np.flatnonzero(shares >= 0.08)
+    return max(int(common[-1]) * 8 + 4, _DARKEST_PAPER) if len(common) else 255
+
+
+def _is_rough(mask: Bilevel, lightest: Blocks) -> bool:
+    """Whether the lightest of each block jumps from block to block. That of paper does not, whatever is written on it:
+    not in the shadow of a book's gutter, nor where a lamp does not reach."""
+    level = np.pad(lightest.astype(np.int16), 1, mode="edge")
+    middle = 2 * level[1:-1, 1:-1]
+    bent = np.minimum(
+        np.abs(middle - level[:-2, 1:-1] - level[2:, 1:-1]), np.abs(middle - level[1:-1, :-2] - level[1:-1, 2:])
+    )
+    return float((bent[mask] > _BENT).mean()) >= _ROUGH
+
+
+def _between(grey: Grey, paper: int) -> tuple[Bilevel, NDArray[np.uint8]]:
+    """Of the pixels looked at: which are smooth and in between, and their shades."""
+    looked_at = grey[::_EVERY, ::_EVERY].astype(np.int16)
+    right = grey[::_EVERY, _APART::_EVERY].astype(np.int16)
+    below = grey[_APART::_EVERY, ::_EVERY].astype(np.int16)
+    smooth = (np.abs(looked_at - right) < _STEEP) & (np.abs(looked_at - below) < _STEEP)
+    between = smooth & (looked_at > _INK) & (looked_at < paper - _PAPER)
+    return between, (looked_at >> 5).astype(np.uint8)
