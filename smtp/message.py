@@ -6,16 +6,16 @@ of ours.
 """
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from email.message import Message as Header
-from io import BytesIO
 from pathlib import Path
 
-from gateway.documents.kinds import TYPESET, Kind
-from gateway.errors import DocumentRefused, FaxgateError, NoDocument, OurTrouble
-from smtp import mime
-from smtp.parts import (
+from gateway.documents import mail, mime
+from gateway.documents.installed import taken
+from gateway.documents.kinds import SUFFIXES, TYPESET, Kind
+from gateway.documents.parts import (
     BODY_KINDS,
     TEXT_OF_THE_MAIL,
     Body,
@@ -25,9 +25,11 @@ from smtp.parts import (
     Refuse,
     Seen,
     decide,
-    is_inline,
+    in_utf8,
     kind_in_mail,
+    see,
 )
+from gateway.errors import DocumentRefused, FaxgateError, NoDocument, OurTrouble
 
 Content = bytes | Path
 FAXED = "faxed"
@@ -36,31 +38,9 @@ REFUSED = "refused"
 
 MAX_FIELD = 998
 """Characters of a header field that are kept (RFC 5322 2.1.1)."""
-SUFFIXES = {
-    Kind.PDF: ".pdf",
-    Kind.TIFF: ".tif",
-    Kind.PNG: ".png",
-    Kind.JPEG: ".jpg",
-    Kind.GIF: ".gif",
-    Kind.BMP: ".bmp",
-    Kind.WEBP: ".webp",
-    Kind.HEIF: ".heic",
-    Kind.AVIF: ".avif",
-    Kind.TEXT: ".txt",
-    Kind.HTML: ".html",
-    Kind.RTF: ".rtf",
-    Kind.DOC: ".doc",
-    Kind.DOCX: ".docx",
-    Kind.ODT: ".odt",
-    Kind.XLS: ".xls",
-    Kind.XLSX: ".xlsx",
-    Kind.ODS: ".ods",
-    Kind.PPT: ".ppt",
-    Kind.PPTX: ".pptx",
-    Kind.ODP: ".odp",
-    Kind.MAIL: ".eml",
-    Kind.TNEF: ".dat",
-}
+MAX_TEXT = 20_000
+"""Characters of its text that are kept."""
+SIGNATURE = re.compile("^-- ?$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +50,7 @@ class Options:
     faxed: bool = True
     """False for a mail to the operator alone: its parts are nobody's business, only its header is read."""
     body_as_page: bool = False
-    """Fax the plain text of a mail that has no document."""
+    """Fax the text of a mail that has no document."""
     inspect: bool = True
     """Open the documents and count their pages."""
     max_pages: int = 500
@@ -108,6 +88,8 @@ class Message:
     digest: str = ""
     """SHA-256 of everything behind the header, in hex."""
     parts: tuple[Part, ...] = ()
+    text: str = ""
+    """What is written beside the documents, without the signature; empty where the text is itself a page."""
     refusal: FaxgateError | None = None
 
     @property
@@ -140,7 +122,7 @@ def read(content: Content, options: Options) -> Message:
         reader.refusal = reader.refusal or error
     if reader.refusal:
         return replace(message, parts=_none_faxed(reader.parts), refusal=reader.refusal)
-    return replace(message, parts=tuple(reader.parts))
+    return replace(message, parts=tuple(reader.parts), text=reader.text)
 
 
 def _field(header: Header, name: str) -> str:
@@ -162,10 +144,22 @@ class _Reader:
         self.refusal: FaxgateError | None = None
         self._options = options
         self._plain: list[str] = []
+        self._written: list[mail.Written] = []
+        self._by_id: dict[str, tuple[str, bytes]] = {}
+        """Name and content of what HTML may show, by Content-ID."""
         self._named_texts: list[Part] = []
         self._shown: list[tuple[int, Kind, bytes]] = []
         """Pictures that are the document if there is no other, and their places among the parts."""
         self._opened = False
+        self._text_is_page = False
+
+    @property
+    def text(self) -> str:
+        """The written text, up to its signature (RFC 3676 4.3), unless it is faxed as a page."""
+        if self._text_is_page:
+            return ""
+        written = "\n\n".join(self._plain).replace("\r\n", "\n")
+        return SIGNATURE.split(written, maxsplit=1)[0].strip()[:MAX_TEXT]
 
     def take(self, leaves: Iterable[mime.Leaf]) -> None:
         """Decide on all parts. Raises FaxgateError for the mail as a whole."""
@@ -181,11 +175,15 @@ class _Reader:
 
     def _take_body(self) -> None:
         """There is no document: the text is one, where that is allowed, and its pictures are. Raises NoDocument."""
+        text_is_page = self._options.body_as_page and self._take_html()
         for place, kind, content in self._shown:
+            place += text_is_page
             self.parts[place] = self._faxed(self.parts[place].name, kind, content, place)
+        if text_is_page:
+            return
         text = "\n\n".join(self._plain).strip()
         if self._options.body_as_page and text:
-            self.parts.insert(0, self._faxed("message.txt", Kind.TEXT, text.encode(), len(self.parts)))
+            self._insert_text(text.encode(), Kind.TEXT)
             return
         self.parts += self._named_texts
         if not self._shown:
@@ -195,30 +193,18 @@ class _Reader:
         kind = kind_in_mail(content, leaf.name, leaf.declared_type)
         is_text = kind in BODY_KINDS and leaf.declared_type.startswith("text/") and leaf.disposition != "attachment"
         opens, self._opened = is_text and not self._opened, self._opened or is_text
-        seen = Seen(
-            kind=kind,
-            bytes=len(content),
-            declared_type=leaf.declared_type,
-            name=leaf.name,
-            called=leaf.name or f"attachment-{len(self.parts) + 1}{SUFFIXES.get(kind, '')}",
-            disposition=leaf.disposition,
-            content_id=leaf.content_id,
-            in_related="multipart/related" in leaf.parents,
-            in_alternative="multipart/alternative" in leaf.parents[-1:],
-            opens=opens,
-            decoded=decoded,
-        )
-        if kind.startswith("image/") and is_inline(seen):
-            seen = replace(seen, pixels=_pixels(content))
+        seen = see(leaf, content, kind, len(self.parts), opens=opens, decoded=decoded)
         shown = leaf.declared_type if kind is Kind.UNKNOWN else kind.value
+        if leaf.content_id:
+            self._by_id[leaf.content_id] = (seen.called, content)
         match decide(seen):
             case Body():
-                if leaf.declared_type == "text/plain":
-                    self._plain.append(mime.decode_text(content, leaf.charset))
+                if leaf.declared_type in ("text/plain", "text/html"):
+                    self._keep_text(leaf, content, in_alternative=seen.in_alternative)
                 if leaf.name and not seen.in_alternative:
                     self._named_texts.append(_left_out(seen, leaf.declared_type, TEXT_OF_THE_MAIL))
             case Fax():
-                document = _in_utf8(content, kind, leaf.charset) if kind in TYPESET else content
+                document = in_utf8(content, kind, leaf.charset) if kind in TYPESET else content
                 self.parts.append(self._faxed(seen.called, kind, document, len(self.parts)))
             case FaxAlone(reason):
                 self._shown.append((len(self.parts), kind, content))
@@ -227,6 +213,37 @@ class _Reader:
                 self.parts.append(_left_out(seen, shown, reason))
             case Refuse(text):
                 self.parts.append(self._refused(seen.called, shown, len(content), DocumentRefused(text)))
+
+    def _keep_text(self, leaf: mime.Leaf, content: bytes, *, in_alternative: bool) -> None:
+        is_html = leaf.declared_type == "text/html"
+        text = mime.decode_text(content, leaf.charset)
+        self._written.append(mail.Written(text, is_html, in_alternative))
+        if not is_html:
+            self._plain.append(text)
+
+    def _take_html(self) -> bool:
+        """The text is a page as its HTML shows it, with its pictures; False where it has none that can be faxed."""
+        if Kind.HTML not in taken() or not any(one.is_html for one in self._written):
+            return False
+        page = mail.page(self._written)
+        shown = {one: self._by_id[one] for one in mail.referred_to(page) & self._by_id.keys()}
+        if not page:
+            return False
+        # What is seen in the text is no attachment, and no page of its own.
+        names = {name for name, _ in shown.values()}
+        left = [place for place, part in enumerate(self.parts) if not (part.name in names and part.outcome == LEFT_OUT)]
+        self._shown = [(left.index(place), kind, content) for place, kind, content in self._shown if place in left]
+        self.parts = [self.parts[place] for place in left]
+        if shown:
+            document, kind = mail.packed(page, {one: content for one, (_, content) in shown.items()}), Kind.MAIL
+        else:
+            document, kind = b"\xef\xbb\xbf" + page.encode(), Kind.HTML
+        self._insert_text(document, kind)
+        return True
+
+    def _insert_text(self, document: bytes, kind: Kind) -> None:
+        self._text_is_page = True
+        self.parts.insert(0, self._faxed(f"message{SUFFIXES[kind]}", kind, document, len(self.parts)))
 
     def _faxed(self, name: str, kind: Kind, content: bytes, place: int) -> Part:
         pages = None
@@ -260,22 +277,3 @@ def _count_pages(content: bytes, kind: Kind, name: str, max_pages: int) -> int |
     from gateway.documents.inspect import inspect
 
     return inspect(content, kind, name, max_pages)
-
-
-def _pixels(content: bytes) -> int | None:
-    from PIL import Image
-
-    try:
-        with Image.open(BytesIO(content)) as picture:
-            return picture.width * picture.height
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return None
-
-
-def _in_utf8(content: bytes, kind: Kind, charset: str) -> bytes:
-    """Text in UTF-8, if its sender said in what charset it is. HTML is marked so, for it may say something else."""
-    if kind is Kind.HTML and charset:
-        return b"\xef\xbb\xbf" + mime.decode_text(content, charset).encode()
-    if not charset or charset.lower() in {"utf-8", "us-ascii"}:
-        return content
-    return mime.decode_text(content, charset).encode()

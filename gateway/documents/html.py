@@ -66,15 +66,19 @@ def checked(data: bytes, name: str) -> str:
     for pattern, most, what in ((_ELEMENT, MAX_ELEMENTS, "elements"), (_CELL, MAX_CELLS, "cells in tables")):
         if sum(1 for _ in pattern.finditer(bare)) > most:
             raise refusals.too_large(name, f"more than {most:,} {what}")
-    letters = shown(bare)
-    if len(letters) > MAX_LETTERS:
+    if len(_letters(bare)) > MAX_LETTERS:
         raise refusals.too_large(name, f"more than {MAX_LETTERS:,} letters")
-    if not letters.strip() and not _SHOWS.search(bare):
+    if not shows(bare):
         raise refusals.empty(name)
     return document
 
 
-def shown(document: str) -> str:
+def shows(document: str) -> bool:
+    """Whether there is anything to be seen."""
+    return bool(_letters(document).strip() or _SHOWS.search(document))
+
+
+def _letters(document: str) -> str:
     """The letters of a document, about."""
     return _TAG.sub("", _NOT_SHOWN.sub("", document)).replace("&nbsp;", " ")
 

@@ -11,7 +11,7 @@ import pikepdf
 import pypdfium2 as pdfium  # type: ignore[import-untyped]
 import pypdfium2.raw as pdfium_c  # type: ignore[import-untyped]
 
-from gateway.documents import html, pictures, refusals, text
+from gateway.documents import html, mail, pictures, refusals, text
 from gateway.documents.kinds import PICTURES, Kind
 
 MAX_PAGES = 500
@@ -32,8 +32,18 @@ def inspect(source: bytes | Path, kind: str, name: str, max_pages: int = MAX_PAG
         case Kind.HTML:
             html.checked(source if isinstance(source, bytes) else source.read_bytes(), name)
             return None
+        case Kind.MAIL | Kind.TNEF as container:
+            return _contained(source if isinstance(source, bytes) else source.read_bytes(), container, name, max_pages)
         case other:
             raise refusals.not_taken(name, other)
+
+
+def _contained(data: bytes, kind: Kind, name: str, max_pages: int) -> int | None:
+    counts = [inspect(one.content, one.kind, one.name, max_pages) for one in mail.documents(data, kind, name)]
+    pages = sum(count for count in counts if count is not None)
+    if pages > max_pages:
+        raise refusals.too_long(name, max_pages)
+    return None if None in counts else pages
 
 
 def _pdf(source: bytes | Path, name: str, max_pages: int, password: str) -> int:

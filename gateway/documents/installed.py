@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from gateway.documents.kinds import CALC, IMPRESS, PICTURES, TYPESET, WRITER, Kind
+from gateway.documents.kinds import CALC, CONTAINERS, IMPRESS, PICTURES, TYPESET, WRITER, Kind
 
 LAYOUT_LIBRARIES = ("libpango-1.0.so.0", "libpangoft2-1.0.so.0", "libharfbuzz-subset.so.0")
 """What WeasyPrint sets text and HTML with."""
@@ -23,7 +23,7 @@ def taken() -> frozenset[Kind]:
     """The kinds of documents that can be faxed here."""
     kinds = {Kind.PDF} | PICTURES
     if can_set_text():
-        kinds |= TYPESET
+        kinds |= TYPESET | CONTAINERS  # a mail has text
     return frozenset(kinds)
 
 

@@ -77,6 +77,32 @@ SHORT = {
     Kind.TNEF: "winmail.dat",
 }
 """All that can ever be faxed, in the order in which people are told."""
+SUFFIXES = {
+    Kind.PDF: ".pdf",
+    Kind.TIFF: ".tif",
+    Kind.PNG: ".png",
+    Kind.JPEG: ".jpg",
+    Kind.GIF: ".gif",
+    Kind.BMP: ".bmp",
+    Kind.WEBP: ".webp",
+    Kind.HEIF: ".heic",
+    Kind.AVIF: ".avif",
+    Kind.TEXT: ".txt",
+    Kind.HTML: ".html",
+    Kind.RTF: ".rtf",
+    Kind.DOC: ".doc",
+    Kind.DOCX: ".docx",
+    Kind.ODT: ".odt",
+    Kind.XLS: ".xls",
+    Kind.XLSX: ".xlsx",
+    Kind.ODS: ".ods",
+    Kind.PPT: ".ppt",
+    Kind.PPTX: ".pptx",
+    Kind.ODP: ".odp",
+    Kind.MAIL: ".eml",
+    Kind.TNEF: ".dat",
+}
+"""What the file of a document without a name is called."""
 PICTURES = frozenset({Kind.TIFF, Kind.PNG, Kind.JPEG, Kind.GIF, Kind.BMP, Kind.WEBP, Kind.HEIF, Kind.AVIF})
 WRITER = frozenset({Kind.RTF, Kind.DOC, Kind.DOCX, Kind.ODT})
 CALC = frozenset({Kind.XLS, Kind.XLSX, Kind.ODS})
@@ -86,18 +112,7 @@ TYPESET = frozenset({Kind.TEXT, Kind.HTML})
 CONTAINERS = frozenset({Kind.MAIL, Kind.TNEF})
 """What holds documents."""
 
-_SUFFIXES = {
-    ".docx": Kind.DOCX,
-    ".xlsx": Kind.XLSX,
-    ".pptx": Kind.PPTX,
-    ".odt": Kind.ODT,
-    ".ods": Kind.ODS,
-    ".odp": Kind.ODP,
-    ".doc": Kind.DOC,
-    ".xls": Kind.XLS,
-    ".ppt": Kind.PPT,
-    ".msg": Kind.OUTLOOK,
-}
+_PROMISED = {SUFFIXES[kind]: kind for kind in OFFICE} | {".msg": Kind.OUTLOOK}
 _WORDS_FOR = {
     Kind.HTML: "a web page (HTML)",
     Kind.RTF: "an RTF document",
@@ -254,7 +269,7 @@ def should_be(kind: Kind, name: str, declared: str) -> Kind | None:
     if kind not in _CONTAINERS_OF_OFFICE:
         return None
     by_type = next((office for office in OFFICE if office == declared), None)
-    return _SUFFIXES.get(suffix_of(name), by_type)
+    return _PROMISED.get(suffix_of(name), by_type)
 
 
 def _boxed(head: bytes) -> Kind | None:

@@ -4,7 +4,7 @@ PDF pages keep their size, forms and layers; scripts, actions, attachments and e
 sheets of `paper`. qpdf (pikepdf) reads and writes: it repairs what it can and does not decode what it copies.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from io import BytesIO
@@ -16,9 +16,9 @@ import pikepdf
 from pikepdf import Array, Dictionary, Name, Stream
 from PIL import Image, TiffImagePlugin
 
-from gateway.documents import html, pictures, refusals, text
+from gateway.documents import html, mail, pictures, refusals, text
 from gateway.documents.inspect import inspect, opened_pdf
-from gateway.documents.kinds import Kind
+from gateway.documents.kinds import CONTAINERS, Kind
 from gateway.documents.paper import A4, Paper
 from gateway.documents.pictures import Picture
 
@@ -62,21 +62,37 @@ def normalise(sources: Sequence[Source], out: Path, max_pages: int, paper: Paper
         return Normalised(len(whole.pages), repaired)
 
 
-def _as_pdfs(path: Path, kind: Kind, name: str, scratch: Path, paper: Paper, max_pages: int) -> Iterator[bytes | Path]:
+def _as_pdfs(
+    source: bytes | Path, kind: Kind, name: str, scratch: Path, paper: Paper, max_pages: int
+) -> Iterator[bytes | Path]:
     """The document as PDFs to be put one after another."""
-    if kind is Kind.PDF:
-        yield path
+    if kind in CONTAINERS:
+        for found in mail.documents(_read(source), kind, name):
+            if found.kind is Kind.HTML:
+                yield _set(found.content, found.name, scratch, paper, max_pages, found.parts)
+            else:
+                yield from _as_pdfs(found.content, found.kind, found.name, scratch, paper, max_pages)
+    elif kind is Kind.PDF:
+        yield source
+    elif kind is Kind.HTML:
+        yield _set(_read(source), name, scratch, paper, max_pages, {})
     elif kind is Kind.TEXT:
         typeset = scratch / "text.pdf"
-        text.write_pdf(path.read_bytes(), name, typeset, paper, max_pages)
-        yield typeset.read_bytes()
-    elif kind is Kind.HTML:
-        typeset = scratch / "html.pdf"
-        html.write_pdf(html.checked(path.read_bytes(), name), name, typeset, paper, max_pages)
+        text.write_pdf(_read(source), name, typeset, paper, max_pages)
         yield typeset.read_bytes()
     else:
-        for picture in pictures.pictures(path, kind, name, max_pages):
+        for picture in pictures.pictures(source, kind, name, max_pages):
             yield sheet(picture, paper)
+
+
+def _read(source: bytes | Path) -> bytes:
+    return source if isinstance(source, bytes) else source.read_bytes()
+
+
+def _set(data: bytes, name: str, scratch: Path, paper: Paper, max_pages: int, parts: Mapping[str, bytes]) -> bytes:
+    typeset = scratch / "html.pdf"
+    html.write_pdf(html.checked(data, name), name, typeset, paper, max_pages, parts)
+    return typeset.read_bytes()
 
 
 def _append(whole: pikepdf.Pdf, pdf: pikepdf.Pdf, name: str) -> None:

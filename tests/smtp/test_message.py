@@ -2,7 +2,6 @@
 
 import pickle
 import time
-from email.message import EmailMessage
 from email.mime.application import MIMEApplication
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
@@ -12,9 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gateway.documents import mail, mime
+from gateway.documents.kinds import Kind
 from gateway.errors import DocumentRefused, FaxgateError, NoDocument, OurTrouble
-from smtp import mime
 from smtp.message import Message, Options, read
+from tests.documents.tnefs import Attached, tnef
 from tests.smtp.mails import octets, pdf, png, with_pdf, written
 
 ALL = Options()
@@ -132,8 +133,14 @@ def test_subjects_are_readable() -> None:
 
 
 REFUSING = [
-    (part("application/ms-tnef", b"\x78\x9f\x3e\x22xxx", "winmail.dat"), "winmail.dat"),
-    (part("application/octet-stream", b"\x78\x9f\x3e\x22xxx", "att.bin"), "winmail.dat"),
+    (part("application/ms-tnef", b"\x78\x9f\x3e\x22" + b"x" * 20, "winmail.dat"), 'winmail.dat" is damaged'),
+    (part("application/octet-stream", b"\x78\x9f\x3e\x22xxxyyyzzzxxx", "att.bin"), 'att.bin" is damaged'),
+    (part("application/ms-tnef", b"", "winmail.dat"), 'winmail.dat" is damaged'),
+    (part("application/ms-tnef", tnef(Attached("all.zip", b"PK\x03\x04rest"))), 'all.zip" is a ZIP archive'),
+    (
+        part("message/rfc822", mixed(MIMEText("x"), part("application/zip", b"PK\x03\x04rest", "in.zip"))),
+        'in.zip" is a ZIP archive',
+    ),
     (part("application/pkcs7-mime", b"\x30\x80", "smime.p7m"), "S/MIME"),
     (part("application/pgp-encrypted", b"Version: 1"), "PGP"),
     (part("message/external-body", b"", "x"), "elsewhere"),
@@ -199,7 +206,7 @@ LEAVING = [
     (part("application/octet-stream", b"BEGIN:VCARD\r\n", "bob"), "card"),
     (part("text/calendar", b"BEGIN:VCALENDAR\r\n", "invite.ics"), "invitation"),
     (part("text/calendar; method=REQUEST", b"BEGIN:VCALENDAR\r\n"), "invitation"),
-    (part("message/rfc822", b"Subject: x\r\n\r\n" + pdf(), "forwarded.eml"), "attached mail"),
+    (part("application/ms-tnef", tnef(plain="hi"), "winmail.dat"), "formatting"),
     (part("text/html", b"<html>footer", "ATT00001.htm"), "text of the mail"),
     (part("image/png", png(100, 40), "logo.png", Content_ID="<l>", Content_Disposition="inline"), "logo"),
     (part("image/png", png(100, 40), "image001.png", Content_ID="<image001>"), "logo"),
@@ -264,11 +271,50 @@ def test_the_text_as_page() -> None:
     assert faxed(read(latin, BODY)) == ["Grüße".encode()]
 
 
-@pytest.mark.parametrize("mail", [written("  \n\n"), written()], ids=["blank", "only HTML"])
-def test_no_text_for_a_page(mail: EmailMessage) -> None:
-    if mail.get_content().strip():
-        mail.set_content("<p>x</p>", subtype="html")
+@pytest.mark.parametrize("html", ["", "<html><head><title>x</title></head><body>&nbsp;<br></body></html>"])
+def test_no_text_for_a_page(html: str) -> None:
+    mail = written("  \n\n")
+    if html:
+        mail.set_content(html, subtype="html")
     assert isinstance(read(octets(mail), BODY).refusal, NoDocument)
+
+
+def test_the_html_as_page() -> None:
+    message = written("Grüße")
+    message.add_alternative("<p>Grüße <img src=http://example.com/x.png>", subtype="html")
+    (document,) = faxed(read(octets(message), BODY))
+    assert document == "\ufeff<p>Grüße <img src=http://example.com/x.png>\r\n".encode()
+    assert outcomes(read(octets(message), BODY)) == [("message.html", "faxed")]
+    assert read(octets(message), BODY).text == "", "and so it is on no cover page"
+    assert isinstance(read(octets(message), ALL).refusal, NoDocument)
+
+
+def test_text_before_and_behind_html_is_on_its_page() -> None:
+    (document,) = faxed(read(mixed(MIMEText("Dear <Bob>"), MIMEText("<p>a table", "html"), MIMEText("Regards")), BODY))
+    assert isinstance(document, bytes)
+    places = [document.index(words) for words in (b"Dear &lt;Bob&gt;", b"<p>a table", b"Regards")]
+    assert places == sorted(places)
+
+
+ATTACHED = [
+    part("message/rfc822", b"Subject: x\r\n\r\nhello", "forwarded.eml"),
+    part("message/rfc822", b"Subject: x\r\n\r\nhello"),
+    part("application/octet-stream", b"Subject: x\r\n\r\nhello", "forwarded.eml"),
+    part("application/octet-stream", b"MIME-Version: 1.0\r\nSubject: x\r\n\r\nhello", "forwarded"),
+]
+
+
+@pytest.mark.parametrize("attached", ATTACHED)
+def test_a_mail_that_is_attached_is_faxed(attached: MIMEApplication) -> None:
+    got = read(mixed(MIMEText("hi"), attached, part("application/pdf", pdf(), "good.pdf")), ALL)
+    assert [each.content_type for each in got.parts if each.outcome == "faxed"] == ["message/rfc822", "application/pdf"]
+
+
+def test_the_documents_in_the_envelope_of_outlook_are_faxed() -> None:
+    envelope = part("application/ms-tnef", tnef(Attached("contract.pdf", pdf(3)), plain="hi"), "winmail.dat")
+    got = read(mixed(MIMEText("hi"), envelope), ALL)
+    assert outcomes(got) == [("winmail.dat", "faxed")]
+    assert got.parts[0].pages == 3
 
 
 NAMED = [
@@ -331,9 +377,16 @@ def test_a_picture_of_the_html_that_is_attached_is_a_document() -> None:
     assert faxed(got) == [png(1200, 400), pdf()]
 
 
-def test_the_text_as_page_with_its_pictures() -> None:
-    got = read(mixed(MIMEText("Dear Bob"), in_html(RETINA)), BODY)
-    assert faxed(got) == [b"Dear Bob", png(1200, 400)]
+def test_the_html_as_page_with_its_pictures() -> None:
+    other = part("image/png", png(1000, 1000), "other.png", Content_ID="<other>", Content_Disposition="inline")
+    got = read(mixed(MIMEText("Dear Bob"), in_html(RETINA, SMALL, other)), BODY)
+    assert outcomes(got) == [("message.eml", "faxed"), ("image002.png", "left out"), ("other.png", "faxed")]
+    page, picture = faxed(got)
+    assert isinstance(page, bytes)
+    (document,) = mail.documents(page, Kind.MAIL, "message.eml")
+    assert document.parts == {"image001": png(1200, 400)}
+    assert b"Dear Bob" in document.content
+    assert picture == png(1000, 1000)
 
 
 def test_a_document_beats_the_text_as_page() -> None:

@@ -5,13 +5,15 @@ attachment that is not understood refuses the mail, because a fax that silently 
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from io import BytesIO
 
-from gateway.documents import refusals
+from gateway.documents import mime, refusals, tnef
 from gateway.documents.installed import taken
-from gateway.documents.kinds import TYPESET, Kind, kind_of
+from gateway.documents.kinds import PICTURES, SUFFIXES, TYPESET, Kind, kind_of
+from gateway.errors import DocumentRefused
 
-BODY_KINDS = frozenset({Kind.TEXT, Kind.HTML, Kind.VCARD, Kind.CALENDAR, Kind.PGP, Kind.UNKNOWN})
+BODY_KINDS = frozenset({Kind.TEXT, Kind.HTML, Kind.MAIL, Kind.VCARD, Kind.CALENDAR, Kind.PGP, Kind.UNKNOWN})
 """What the written text of a mail may look like. Anything else in its place is a document with a wrong type."""
 
 LOGO_AREA = 160_000
@@ -23,10 +25,6 @@ IN_THE_TEXT = "a picture in the text of the mail"
 TEXT_OF_THE_MAIL = "the text of the mail"
 
 TNEF_NAME = "winmail.dat"
-TNEF_TEXT = (
-    "Outlook sent its attachments as winmail.dat, which cannot be faxed; "
-    "send the mail as HTML or plain text with the PDF attached."
-)
 LEFT_OUT_TYPES = {
     "application/pkcs7-signature": "a signature (S/MIME)",
     "application/x-pkcs7-signature": "a signature (S/MIME)",
@@ -37,8 +35,6 @@ LEFT_OUT_TYPES = {
     "text/directory": "a visiting card",
     "text/calendar": "an invitation",
     "application/ics": "an invitation",
-    "message/rfc822": "an attached mail; attach its documents themselves",
-    "message/global": "an attached mail; attach its documents themselves",
     "message/delivery-status": "a delivery report",
     "message/disposition-notification": "a delivery report",
     "text/rfc822-headers": "a delivery report",
@@ -48,7 +44,6 @@ LEFT_OUT_SUFFIXES = {
     ".p7s": "a signature (S/MIME)",
     ".vcf": "a visiting card",
     ".ics": "an invitation",
-    ".eml": "an attached mail; attach its documents themselves",
 }
 LEFT_OUT_KINDS = {Kind.VCARD: "a visiting card", Kind.CALENDAR: "an invitation", Kind.PGP: "a signature (PGP)"}
 REFUSED_TYPES = {
@@ -60,6 +55,9 @@ REFUSED_TYPES = {
 }
 NEVER_TEXT = ("application/pdf", "image/", "audio/", "video/", "font/")
 NEVER_TEXT_SUFFIXES = (".pdf", ".tif", ".tiff", ".png", ".jpg", ".jpeg", ".gif", ".doc", ".docx", ".xls", ".xlsx")
+MAIL_TYPES = ("message/rfc822", "message/global", "message/news")
+TEXTS = frozenset({Kind.TEXT, Kind.HTML, Kind.UNKNOWN})
+"""What a mail whose header tells nothing may look like."""
 HTML_TYPES = ("text/html", "application/xhtml+xml")
 EXCHANGE_FRAGMENT = re.compile(r"ATT\d{5,}\.(?:html?|txt)", re.IGNORECASE)
 """Exchange gives the text between two attachments such a name."""
@@ -86,6 +84,8 @@ class Seen:
     """It is the first part of the mail that is text and not attached."""
     decoded: bool = True
     """False where its transfer encoding is unknown: its bytes are as they came."""
+    envelope_only: bool = False
+    """It is a winmail.dat without attachments."""
     pixels: int | None = None
     """Width times height of a picture, where they can be told."""
 
@@ -126,9 +126,56 @@ def is_inline(seen: Seen) -> bool:
     return seen.disposition == "inline" or bool(seen.content_id)
 
 
+def see(leaf: mime.Leaf, content: bytes, kind: Kind, place: int, *, opens: bool = False, decoded: bool = True) -> Seen:
+    """What is known of a part; `place` is its number among the attachments, from 0."""
+    seen = Seen(
+        kind=kind,
+        bytes=len(content),
+        declared_type=leaf.declared_type,
+        name=leaf.name,
+        called=leaf.name or f"attachment-{place + 1}{SUFFIXES.get(kind, '')}",
+        disposition=leaf.disposition,
+        content_id=leaf.content_id,
+        in_related="multipart/related" in leaf.parents,
+        in_alternative="multipart/alternative" in leaf.parents[-1:],
+        opens=opens,
+        decoded=decoded,
+        envelope_only=kind is Kind.TNEF and _holds_nothing(content, leaf.name),
+    )
+    return replace(seen, pixels=_pixels(content)) if kind in PICTURES and is_inline(seen) else seen
+
+
+def _holds_nothing(content: bytes, name: str) -> bool:
+    try:
+        return not tnef.read(content, name).attachments
+    except DocumentRefused:
+        return False  # and whoever opens it will say so
+
+
+def _pixels(content: bytes) -> int | None:
+    from PIL import Image  # the gateway's own process needs this module's types, and only a worker opens anything
+
+    try:
+        with Image.open(BytesIO(content)) as picture:
+            return picture.width * picture.height
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+
+
+def in_utf8(content: bytes, kind: Kind, charset: str) -> bytes:
+    """Text in UTF-8, if its sender said in what charset it is. HTML is marked so, for it may say something else."""
+    if kind is Kind.HTML and charset:
+        return b"\xef\xbb\xbf" + mime.decode_text(content, charset).encode()
+    if not charset or charset.lower() in {"utf-8", "us-ascii"}:
+        return content
+    return mime.decode_text(content, charset).encode()
+
+
 def kind_in_mail(content: bytes, name: str, declared_type: str) -> Kind:
     """What a part is: by its bytes; only what looks like text is what it was declared to be."""
     kind = kind_of(content, name)
+    if kind in TEXTS and declared_type in MAIL_TYPES:
+        return Kind.MAIL
     if kind is Kind.TEXT and declared_type in HTML_TYPES:
         return Kind.HTML
     return kind
@@ -145,8 +192,10 @@ def _decide(seen: Seen) -> Body | Fax | FaxAlone | LeaveOut | Refuse:
     name = seen.name.lower()
     if seen.declared_type in REFUSED_TYPES:
         return Refuse(REFUSED_TYPES[seen.declared_type])
-    if seen.kind is Kind.TNEF or seen.declared_type == "application/ms-tnef" or name == TNEF_NAME:
-        return Refuse(TNEF_TEXT)
+    if seen.kind is not Kind.TNEF and (seen.declared_type == Kind.TNEF.value or name == TNEF_NAME):
+        return Refuse(refusals.broken(seen.called).text)
+    if seen.envelope_only:
+        return LeaveOut("the formatting of the text (winmail.dat)")
     if reason := _left_out(seen, name):
         return LeaveOut(reason)
     if _is_body(seen):
