@@ -1,11 +1,14 @@
 """Documents: what people mail -> one normalised PDF -> the fax image; and a received fax image -> PDF.
 
-    kinds       what the bytes are, by their first bytes
+    kinds       what the bytes are
+    installed   which kinds can be faxed here
     inspect     page count or refusal, quick enough for the SMTP session
     prepare     the worker's one entry: normalise, render, check
       normalise   documents in their order -> one PDF without scripts and attachments
         pictures    images of any sort -> upright, opaque, 8 bit, fitted on paper
         text        plain text -> PDF
+        html        HTML -> PDF
+        mail        an attached mail -> its documents (`mime` its parts, `parts` what becomes of each, `tnef` Outlook's)
       render      PDF -> pages in grey -> black and white -> the fax image
         bilevel     grey -> black and white
         tiff        the file format of the fax image
