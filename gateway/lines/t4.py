@@ -61,7 +61,7 @@ class _Sender:
             library.t4_tx_get_image_width(state),
             library.t4_tx_get_x_resolution(state),
             library.t4_tx_get_y_resolution(state),
-            bytes(code.translate(_REVERSED)),
+            _filled_with_zeros(code.translate(_REVERSED)),
         )
         library.t4_tx_end_page(state)
         return page
@@ -70,6 +70,14 @@ class _Sender:
         state, self._state = self._state, None
         if state:
             self._library.t4_tx_free(state)
+
+
+def _filled_with_zeros(code: bytearray) -> bytes:
+    """T.6 ends with a one (EOFB); the library fills the last byte with more of them, others with zeros."""
+    if code:
+        ones = (~code[-1] & (code[-1] + 1)).bit_length() - 1
+        code[-1] &= ~((1 << max(ones - 1, 0)) - 1)
+    return bytes(code)
 
 
 def sent_pages(path: str, soname: str = SONAME) -> Iterator[SentPage]:

@@ -1,5 +1,6 @@
 """Grey to black and white: what stays, and what goes."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ def as_scan(page: Grey) -> bytes:
     return scanned_pdf([Image.fromarray(page)], quality=90)
 
 
-DAMAGES = {
+DAMAGES: dict[str, Callable[[Grey], Grey]] = {
     "grain": lambda page: grainy(on_paper(page, 240, 40), 10, 1),
     "coarse grain": lambda page: grainy(on_paper(page, 235, 40), 18, 2),
     "a gutter's shadow": lambda page: grainy(shadowed(on_paper(page, 240, 30), 0.25, 0.3), 4, 3),

@@ -1,5 +1,7 @@
 """The fax image: its file format, what is legal in it, and how a page lies on it."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ from PIL import Image, TiffImagePlugin
 
 from gateway.documents.check import check
 from gateway.documents.fitting import A4_SHEET, LEGAL_SHEET, Fit, fit, sheet_for
+from gateway.documents.group4 import by_libtiff, by_spandsp
 from gateway.documents.kinds import Kind
 from gateway.documents.native import take_over
 from gateway.documents.prepare import prepare
@@ -39,6 +42,38 @@ def test_pixels_and_tags_come_back(tmp_path: Path) -> None:
             assert (tags[259], tags[262], tags[266], tags[296], tags[297]) == (4, 0, 1, 2, (number, 4))
             assert (tags[282], tags[283], len(tags[273])) == (204, 196, 1)
     check(image, 4)
+
+
+def test_a_page_whose_code_is_damaged_is_not_queued(tmp_path: Path) -> None:
+    """libtiff decodes garbage to garbage, and a line sends it."""
+    image = fax_image(tmp_path / "fax.tif", papers.text_page(), papers.text_page())
+    check(image, 2)
+    whole = image.read_bytes()
+    for at in (len(whole) // 4, len(whole) * 3 // 4):
+        image.write_bytes(whole[:at] + bytes(8) + whole[at + 8 :])
+        with pytest.raises(DocumentRefused):
+            check(image, 2)
+
+
+@pytest.mark.parametrize("y_dpi", [98, 196, 391])
+def test_both_coders_write_the_same_bits(y_dpi: int) -> None:
+    noise = np.random.default_rng(2).random((y_dpi * 3, 1728)) < 0.2
+    for page in (noise, papers.text_page(700), np.zeros((300, 1728), bool), np.ones((301, 1728), bool)):
+        assert by_spandsp(page) == by_libtiff(page)
+
+
+def test_without_spandsp_pages_are_decoded_all_the_same(tmp_path: Path) -> None:
+    """In a process that cannot find it: this one has it loaded."""
+    image = fax_image(tmp_path / "fax.tif", papers.text_page())
+    program = (
+        "import sys, pathlib\n"
+        "from gateway.lines import spandsp\n"
+        "spandsp.load.__wrapped__.__defaults__ = ('libnothing.so.0',)\n"
+        "from gateway.documents import check, group4\n"
+        "assert not check.is_read_by_spandsp()\n"
+        "check.check(pathlib.Path(sys.argv[1]), 1)\n"
+    )
+    subprocess.run([sys.executable, "-c", program, str(image)], check=True, timeout=60)
 
 
 def bare(image: Image.Image, **options: object) -> dict[str, object]:
