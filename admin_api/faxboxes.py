@@ -97,6 +97,32 @@ class Media(BaseModel):
     fax_option: bool | None = Field(default=None, description="Whether calls use T.38; without it the line decides.")
 
 
+class Rendering(BaseModel):
+    """How the pages of its faxes are made."""
+
+    model_config = _STRICT
+
+    look: Literal["auto", "text", "photo"] = Field(
+        default="auto",
+        description="`auto` keeps text sharp and screens photographs, `text` screens nothing, `photo` everything.",
+    )
+    resolution: Literal["standard", "fine", "superfine"] = Field(
+        default="fine", description="204 by 98, 196 or 391 pixels an inch. The finer, the longer the call."
+    )
+    drop_blank_end: bool = Field(default=False, description="Leave out blank pages at the end.")
+
+
+class CoverPage(BaseModel):
+    """A page before the document that says who faxes what to whom."""
+
+    model_config = _STRICT
+
+    when: Literal["never", "always", "text"] = Field(
+        default="never", description="`text`: when the mail has one, which then stands on it."
+    )
+    confidentiality: str = Field(default="", max_length=1000, description="For those who got the fax by mistake.")
+
+
 class FaxboxFields(BaseModel):
     """What of a faxbox can be set. Null or an empty value clears a field."""
 
@@ -129,6 +155,8 @@ class FaxboxFields(BaseModel):
         description="After a call that was cut off send the missing pages only, with a header line that says so; "
         "otherwise every call sends the whole document.",
     )
+    rendering: Rendering = Rendering()
+    cover_page: CoverPage = CoverPage()
 
 
 class FaxboxDetail(TypedDict):
@@ -151,6 +179,8 @@ class FaxboxDetail(TypedDict):
     media: dict[str, bool]
     body_as_page: bool
     resume: bool
+    rendering: dict[str, Any]
+    cover_page: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +313,8 @@ def shown(box: Faxbox) -> dict[str, Any]:
         "media": {} if box.t38 is None else {"fax_option": box.t38},
         "body_as_page": box.body_as_page,
         "resume": box.resume,
+        "rendering": {"look": box.look, "resolution": box.resolution, "drop_blank_end": box.drop_blank_end},
+        "cover_page": {"when": box.cover_page, "confidentiality": box.confidentiality},
     }
 
 
@@ -301,6 +333,11 @@ def _settings(fields: FaxboxFields) -> dict[str, Any]:
         "retries": fields.retries,
         "body_as_page": fields.body_as_page,
         "resume": fields.resume,
+        "look": fields.rendering.look,
+        "resolution": fields.rendering.resolution,
+        "drop_blank_end": fields.rendering.drop_blank_end,
+        "cover_page": fields.cover_page.when,
+        "confidentiality": fields.cover_page.confidentiality,
         "t38": fields.media.fax_option,
         "inbound_email": tuple(told.inbound.email.send_to),
         "outbound_email": tuple(told.outbound.email.send_to),

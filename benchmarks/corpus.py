@@ -93,9 +93,7 @@ def price_list() -> Made:
 # Scans.
 
 
-def scan(
-    change: Callable[[Grey], Grey], seed: int, font: str = "serif", dpi: int = 200, quality: int = 75
-) -> Made:
+def scan(change: Callable[[Grey], Grey], seed: int, font: str = "serif", dpi: int = 200, quality: int = 75) -> Made:
     sheet = letter(seed, font, 12, words=150)
     page = change(sc.blurred(looked_at(sheet, dpi), 0.7 * dpi / 200))
     return scanned_pdf([Image.fromarray(page)], dpi, quality), (sheet.truth,)

@@ -37,6 +37,10 @@ class Account:
     """Outgoing calls at a time."""
 
 
+NEVER, ALWAYS, WITH_TEXT = COVER_PAGES = "never", "always", "text"
+"""When a fax gets a cover page."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Faxbox:
     """A mailbox for faxes: the numbers it answers, who may send through it, where received faxes go."""
@@ -75,6 +79,16 @@ class Faxbox:
     """Whether its calls use T.38; None leaves it to the line."""
     resume: bool = False
     """Whether a call after one that was cut off sends only the pages that are missing, and says so on them."""
+    look: str = "auto"
+    """`auto`, `text` or `photo`: how its pages are made black and white."""
+    resolution: str = "fine"
+    """`standard`, `fine` or `superfine`."""
+    drop_blank_end: bool = False
+    """Whether blank pages at the end are left out."""
+    cover_page: str = NEVER
+    """`never`, `always`, or `text`: when the mail has one."""
+    confidentiality: str = ""
+    """What stands on its cover pages for those who got them by mistake."""
 
     @property
     def number(self) -> str:

@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway import checks
-from gateway.accounts import KEY, TOKEN, Account, Faxbox, Number, Token, is_below
+from gateway.accounts import KEY, NEVER, TOKEN, Account, Faxbox, Number, Token, is_below
 from gateway.clock import Clock
 from gateway.errors import BadField, Conflict, NotFound, NotPermitted
 from gateway.ids import new_id
@@ -128,6 +128,11 @@ class Administration:
         body_as_page: bool = False,
         t38: bool | None = None,
         resume: bool = False,
+        look: str = "auto",
+        resolution: str = "fine",
+        drop_blank_end: bool = False,
+        cover_page: str = NEVER,
+        confidentiality: str = "",
         notifications: Mapping[str, object] | None = None,
         superuser: bool = True,
     ) -> Faxbox:
@@ -152,6 +157,11 @@ class Administration:
                 body_as_page=body_as_page,
                 t38=t38,
                 resume=resume,
+                look=look,
+                resolution=resolution,
+                drop_blank_end=drop_blank_end,
+                cover_page=cover_page,
+                confidentiality=confidentiality,
                 inbound_email=tuple(inbound_email),
                 outbound_email=tuple(outbound_email),
                 notifications=dict(notifications or {}),

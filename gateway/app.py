@@ -28,6 +28,7 @@ from gateway.errors import NotFound, OurTrouble
 from gateway.fetching import Fetcher
 from gateway.housekeeping import keep_house
 from gateway.inbound import Inbound
+from gateway.letters import TEMPLATES
 from gateway.lines.freeswitch.line import freeswitch_lines
 from gateway.lines.loopback import LoopbackLine
 from gateway.mail import mailer_from_url
@@ -36,6 +37,7 @@ from gateway.outbound.attempt import Calling
 from gateway.outbound.conclusion import Conclusion
 from gateway.outbound.fetch import Fetching
 from gateway.outbound.order import Orders
+from gateway.outbound.paper import Templates
 from gateway.outbound.prepare import Preparation
 from gateway.outbound.submit import Submissions
 from gateway.ports import Documents, Line, Mailer
@@ -154,6 +156,7 @@ class App:
             clock=self.clock,
             spool=spool,
             max_pages=settings.max_pages,
+            templates=Templates(TEMPLATES, settings.templates_dir),
         )
         calling = Calling(
             store=self.store,

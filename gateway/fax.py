@@ -189,6 +189,8 @@ class Fax:
     sender: str = ""
     """The verified address that receipts go to; empty where there is none."""
     subject: str = ""
+    message: str = ""
+    """What the sender wrote beside the documents, for the cover page."""
     message_id: str = ""
     repeat_key: str | None = None
     resubmitted_from: str = ""

@@ -66,6 +66,8 @@ class Settings(BaseSettings):
     """RFC 5321 4.5.3.2.7 asks for at least five minutes."""
     max_pages: int = Field(500, ge=1)
     """Pages of one fax."""
+    templates_dir: Path | None = None
+    """Templates that go before our own."""
     lease_seconds: float = Field(15, ge=1)
     """How long a worker that has stopped answering keeps what it claimed."""
     drain_seconds: float = Field(600, ge=0)

@@ -231,6 +231,7 @@ class Transaction:
                 for part in message.parts
                 if part.outcome == LEFT_OUT
             ),
+            message=message.text,
             repeat_of=message.identity,
             operator_mail=await self._operator_mail(content) if self._operators else None,
         )

@@ -9,6 +9,7 @@
         text        plain text -> PDF
         html        HTML -> PDF
         mail        an attached mail -> its documents (`mime` its parts, `parts` what becomes of each, `tnef` Outlook's)
+      cover       the cover page, put before the others
       render      PDF -> pages in grey -> black and white -> the fax image
         bilevel     grey -> black and white
         tiff        the file format of the fax image

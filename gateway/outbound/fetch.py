@@ -47,7 +47,7 @@ class Fetching:
             name = await self._retrieve(fax, fax.request, file)
             kind = await asyncio.to_thread(_kind, file, name)
             size = file.stat().st_size
-            image = await prepared.render([(file, kind, name)])
+            image = await prepared.render(fax, [(file, kind, name)])
             key = key_for(new_id(), kind, prepared.clock.now())
             await prepared.documents.put([NewDocument(key, file)])
         finally:

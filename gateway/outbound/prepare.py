@@ -4,6 +4,7 @@ The documents are opened in a worker process with limits. One that is refused th
 sender is told why; trouble of our own puts it off.
 """
 
+import asyncio
 import logging
 import shutil
 import tempfile
@@ -19,10 +20,11 @@ from gateway.errors import FaxgateError, OurTrouble, Refused
 from gateway.fax import Fax, Status
 from gateway.ids import new_id
 from gateway.notices import about_end
+from gateway.outbound.paper import Templates, cover_of, has_cover, rendering_of
 from gateway.ports import Documents, NewDocument
 from gateway.sandbox import Sandbox
 from gateway.storage import key_for
-from gateway.store import faxes, notices
+from gateway.store import accounts, faxes, notices
 from gateway.store.engine import Store
 from gateway.store.wake import DIAL, NOTICES, Wake
 
@@ -54,11 +56,12 @@ class Preparation:
     spool: Path
     """A folder on the documents' file system, so that what is made there can be moved into the store."""
     max_pages: int
+    templates: Templates
 
     async def prepare(self, fax: Fax) -> None:
         """Prepare a claimed fax. Raises LostClaim when it was taken over or cancelled meanwhile."""
         try:
-            image = await self._of_sibling(fax) or await self.render(await self._sources(fax))
+            image = await self._image(fax)
         except Refused as error:
             log.info("fax %s: document refused: %s", fax.id, error)
             await self._refuse(fax, error)
@@ -84,6 +87,13 @@ class Preparation:
                 )
             await self.wake.notify(DIAL)
 
+    async def _image(self, fax: Fax) -> FaxImage:
+        async with self.store.read() as connection:
+            box = await accounts.known_faxbox(connection, fax.faxbox_id)
+        # A cover names its recipient: only what has none can be sent to many as it is.
+        shared = None if has_cover(fax, box) else await self._of_sibling(fax)
+        return shared or await self.render(fax, await self._sources(fax))
+
     async def _of_sibling(self, fax: Fax) -> FaxImage | None:
         """The image of another fax of the same mail: rendered once, sent to many."""
         async with self.store.read() as connection:
@@ -96,18 +106,26 @@ class Preparation:
             for document in fax.documents
         ]
 
-    async def render(self, sources: Sequence[Source]) -> FaxImage:
+    async def render(self, fax: Fax, sources: Sequence[Source]) -> FaxImage:
         """Make and store the normalised PDF and the fax image of documents: (path, sniffed type, name) of each.
 
         Raises DocumentRefused, OurTrouble.
         """
+        async with self.store.read() as connection:
+            account = await accounts.account(connection, fax.account_id)
+            box = await accounts.known_faxbox(connection, fax.faxbox_id)
+        cover = None
+        if box is not None and has_cover(fax, box):
+            template, logo = await asyncio.to_thread(self.templates.cover, account.id)
+            cover = cover_of(fax, box, account, template, logo, self.clock.now())
         try:
             folder = Path(tempfile.mkdtemp(prefix="prepare-", dir=self.spool))
         except OSError as error:
             raise OurTrouble("The document cannot be prepared right now.", detail=str(error)) from error
         try:
             pdf, image = folder / "fax.pdf", folder / "fax.tiff"
-            pages = await self.sandbox.run(make_image, sources, pdf, image, self.max_pages)
+            rendering = rendering_of(box, account)
+            pages = await self.sandbox.run(make_image, sources, pdf, image, self.max_pages, rendering, cover)
             now = self.clock.now()
             pdf_key, image_key = (key_for(new_id(), kind, now) for kind in ("application/pdf", "image/tiff"))
             await self.documents.put([NewDocument(pdf_key, pdf), NewDocument(image_key, image)])

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
+from gateway.accounts import NEVER
 from gateway.clock import Clock
 from gateway.errors import Conflict, FaxgateError, OurTrouble
 from gateway.fax import Direction, Document, DocumentRequest, Fax, LeftOut, Status
@@ -103,6 +104,8 @@ class Submission:
     particulars: Particulars = field(default_factory=Particulars)
     once: Once | None = None
     """Set where the client has named its request: made again, it makes no new fax."""
+    message: str = ""
+    """What was written beside the documents."""
     left_out: tuple[LeftOut, ...] = ()
     repeat_of: str = ""
     """What makes the same mail the same again: its Message-ID (its Date where it has none) and a digest of its
@@ -208,6 +211,7 @@ class Submissions:
                 submission_id=origin.id,
                 sender=origin.sender,
                 subject=origin.subject,
+                message=submission.message if route.faxbox.cover_page != NEVER else "",
                 message_id=origin.message_id,
                 repeat_key=_repeat_key(route, origin.sender, submission.repeat_of),
                 resubmitted_from=rendered.fax_id if rendered else origin.resubmitted_from,

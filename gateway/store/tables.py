@@ -95,6 +95,11 @@ faxbox = Table(
     # None leaves it to the line.
     Column("t38", Boolean, nullable=True),
     Column("resume", Boolean, nullable=False, server_default=text("false")),
+    Column("look", String(8), nullable=False, server_default="auto"),
+    Column("resolution", String(12), nullable=False, server_default="fine"),
+    Column("drop_blank_end", Boolean, nullable=False, server_default=text("false")),
+    Column("cover_page", String(8), nullable=False, server_default="never"),
+    _text("confidentiality"),
     # As it was written: a domain, or an address at it. `domain` holds the domain itself.
     _text("custom_address"),
     _json("inbound_email"),
@@ -157,6 +162,8 @@ fax = Table(
     _text("submission_id"),
     _text("sender"),
     _text("subject"),
+    # What the sender wrote beside the documents, for the cover page.
+    _text("message"),
     _text("message_id"),
     Column("repeat_key", String(64), nullable=True),
     _text("resubmitted_from"),

@@ -41,6 +41,8 @@ FULL: dict[str, Any] = {
     "media": {"fax_option": True},
     "body_as_page": True,
     "resume": True,
+    "rendering": {"look": "text", "resolution": "standard", "drop_blank_end": True},
+    "cover_page": {"when": "always", "confidentiality": "For the named person alone."},
 }
 CLEAR: dict[str, Any] = {
     "caller_id": "",
@@ -55,6 +57,8 @@ CLEAR: dict[str, Any] = {
     "media": {},
     "body_as_page": False,
     "resume": False,
+    "rendering": {"look": "auto", "resolution": "fine", "drop_blank_end": False},
+    "cover_page": {"when": "never", "confidentiality": ""},
 }
 
 
