@@ -55,6 +55,8 @@ class _Running:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     """Something was heard of it, or of its FreeSWITCH."""
     hang_up: bool = False
+    asked_at: float = 0.0
+    """When it was first to be hung up."""
     killed: bool = False
     """FreeSWITCH has been told to hang it up, and knew it, at ..."""
     killed_at: float = 0.0
@@ -215,7 +217,7 @@ class Calls:
                 await self._resolve_doubt(running)
             elif self._node.down_for > PATIENCE_SECONDS:
                 return await self._last_resort(call)
-            elif call.ending and running.silent_for >= GRACE_SECONDS:
+            elif not running.doubtful and call.ending and running.silent_for >= GRACE_SECONDS:
                 return await self._without_hang_up(call)
             else:
                 await self._wait(running, deadline)
@@ -247,6 +249,8 @@ class Calls:
         """It was to hang up, and has not."""
         if not running.killed:
             await self._kill(running)  # it was not there yet, or nobody could be asked
+            if not running.killed and self._node.up and time.monotonic() - running.asked_at > GRACE_SECONDS:
+                running.doubtful = True  # it is gone, and its end was not heard
         elif time.monotonic() - running.killed_at > HANG_UP_SECONDS:
             running.killed, running.doubtful = False, True  # is it gone, and we were not told?
 
@@ -285,12 +289,13 @@ class Calls:
     async def _without_hang_up(self, call: OutgoingCall) -> CallResult:
         """The job has failed, or the channel is gone, without a hang-up. Of a call that was answered that is too little
         to say that nothing arrived."""
-        if call.answered:
+        if call.answered or not call.refused:
             return await self._last_resort(call, records.WRITTEN_SECONDS)
         return call.without_hang_up()
 
     async def _ask_to_hang_up(self, running: _Running) -> None:
-        running.hang_up = True
+        if not running.hang_up:
+            running.hang_up, running.asked_at = True, time.monotonic()
         running.changed.set()
         await self._kill(running)
 
@@ -313,8 +318,8 @@ class Calls:
             self._heard_of(running, event)
         return running is not None
 
-    def connected(self) -> None:
-        """There is a new connection: events may have been lost."""
+    def doubt(self) -> None:
+        """A connection was lost, or there is a new one: events may have been lost with it."""
         for running in self._running.values():
             running.doubtful = True
         self.look()

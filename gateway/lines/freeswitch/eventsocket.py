@@ -7,6 +7,7 @@ stays is its protocol: commands and their replies in order, the authentication, 
 """
 
 import asyncio
+import itertools
 import logging
 import threading
 from collections import deque
@@ -29,6 +30,8 @@ T = TypeVar("T")
 
 BATCH = 50
 """Events handled in one turn of the event loop: two hundred calls must not keep it from everything else."""
+YIELD_EVERY = 16
+"""Messages of one connection after which the others have their turn."""
 MOST_WAITING = 20_000
 """Events that may wait to be handled, about 100 MB. A switch that tells more than we can hear is not heard at all."""
 
@@ -156,8 +159,13 @@ class _Protocol(InboundESL):  # type: ignore[misc]  # greenswitch has no types
 
     def receive_events(self) -> None:
         try:
-            while self.connected:
+            for received in itertools.count(1):
+                if not self.connected:
+                    break
                 self._receive()
+                if received % YIELD_EVERY == 0:
+                    # A peer that sends without pause must not keep the other lines, and our own timeouts, waiting.
+                    gevent.sleep(0)
         except GarbledError as error:
             self.end(f"FreeSWITCH sends what is no event socket message: {error}")
         except (OSError, ValueError) as error:  # ValueError: the file was closed meanwhile

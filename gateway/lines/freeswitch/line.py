@@ -57,7 +57,7 @@ class FreeswitchLine:
         self.receives = True
         self.sweep_seconds = SWEEP_SECONDS
         self._spool = Spool(options.spool, options.node_spool)
-        self._node = Node(options, self._hear, self._connected, lambda: self._calls.look())
+        self._node = Node(options, self._hear, self._connected, lambda: self._calls.doubt())
         self._calls = Calls(options, self._node, self._spool)
         self._receiving: Receiving | None = None
         self._freed: Callable[[], None] = lambda: None
@@ -207,7 +207,7 @@ class FreeswitchLine:
             self._receiving.hear(event)
 
     def _connected(self) -> None:
-        self._calls.connected()
+        self._calls.doubt()
         self._turned.set()
 
     async def _look_after(self) -> None:

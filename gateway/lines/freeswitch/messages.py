@@ -65,7 +65,7 @@ class Head:
     def length(self) -> int:
         """Bytes of the body. Raises GarbledError."""
         written = self.fields.get("Content-Length", "0")
-        if not (written.isascii() and written.isdigit()) or int(written[:12]) > MAX_BODY:
+        if not (written.isascii() and written.isdigit()) or len(written) > 9 or int(written) > MAX_BODY:
             raise GarbledError(f"a body of {written[:32]!r} bytes")
         return int(written)
 

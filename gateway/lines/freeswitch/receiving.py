@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 BEGINNINGS = ("CHANNEL_ANSWER", "spandsp::rxfaxnegociateresult", "spandsp::rxfaxpageresult", "spandsp::rxfaxresult")
 ABANDONED_SECONDS = 60.0
 """An image without a call and without a record is delivered when it has not changed for so long."""
+SILENT_SECONDS = 60.0
+"""After this time without an event FreeSWITCH is asked whether the call still lives."""
 LONGEST_PAUSE = 30.0
 """Seconds between two tries to have an ended call stored."""
 GRACE_SECONDS = 15.0
@@ -49,6 +51,7 @@ class _Incoming:
     pages: int = 0
     file: str = ""
     """Where it is received into, as FreeSWITCH sees it."""
+    heard_at: float = field(default_factory=time.monotonic)
 
 
 class Receiving:
@@ -88,6 +91,7 @@ class Receiving:
         """Take note of an event of a channel that is none of our calls."""
         call = self._calls.get(event.uuid)
         if call is not None:
+            call.heard_at = time.monotonic()
             call.events.put_nowait(event)
         elif _begins(event):
             call = self._calls[event.uuid] = _Incoming(
@@ -107,8 +111,10 @@ class Receiving:
 
     def give_up(self) -> None:
         """FreeSWITCH has been away for too long: no call of it lives."""
-        for call in self._calls.values():
-            call.events.put_nowait(None)
+        for call in list(self._calls.values()):
+            image = self._image(call.uuid, call.file)
+            if image is None or _is_quiet(image):  # else it is being received, and it is we who are cut off
+                call.events.put_nowait(None)
 
     async def _follow(self, call: _Incoming) -> None:
         number = await self._ours(call.called)
@@ -162,14 +168,18 @@ class Receiving:
             try:
                 await self._incoming.ended(call, result, image if result.pages else None)
                 break
-            except FileNotFoundError:
-                break  # another process has stored it and removed the image
             except Exception:
+                if image is not None and not await asyncio.to_thread(image.exists):
+                    break  # another process has stored it and removed the image
                 log.exception("incoming call %s could not be stored, it will be told again", call.call_id)
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
-        await asyncio.to_thread(self._remove, uuid, image)
-        self._calls.pop(uuid, None)
+        try:
+            await asyncio.to_thread(self._remove, uuid, image)
+        except OSError as error:
+            log.error("call %s is stored, but its files cannot be removed: %s", call.call_id, error)
+        finally:
+            self._calls.pop(uuid, None)
 
     def _remove(self, uuid: str, image: Path | None) -> None:
         record = records.find(self._spool.records, uuid)
@@ -178,7 +188,12 @@ class Receiving:
                 path.unlink(missing_ok=True)
 
     async def sweep(self) -> None:
-        """Deliver what nobody has followed to its end."""
+        """Deliver what nobody has followed to its end, and what has ended without a word."""
+        for call in list(self._calls.values()):
+            silent = time.monotonic() - call.heard_at > SILENT_SECONDS
+            if silent and await self._alive(call.uuid) is False:
+                call.heard_at = time.monotonic()
+                call.events.put_nowait(None)
         for record in await asyncio.to_thread(lambda: list(records.every(self._spool.records))):
             path = record.received
             if path is None or record.uuid in self._calls:

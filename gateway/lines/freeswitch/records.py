@@ -10,6 +10,7 @@ import json
 import logging
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,25 +95,29 @@ def remove_old(folder: Path) -> None:
 
 
 def _read(path: Path, uuid: str) -> CallRecord | None:
+    if not path.is_file():
+        return None  # not there, or a pipe that would never end
     try:
         with path.open("rb") as file:
             content = json.loads(file.read(MAX_BYTES))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         if _age(path) > SETTLED_SECONDS:
             log.error("call record %s cannot be read and is set aside: %s", path.name, error)
-            path.rename(path.with_name(path.name + ".bad"))
+            with suppress(OSError):
+                path.rename(path.with_name(path.name + ".bad"))
         return None
     variables = _texts(_of(content, "variables"))
     flows = content.get("callflow") if isinstance(content, dict) else None
     first = flows[-1] if isinstance(flows, list) and flows else None
     applications = _of(_of(content, "app_log"), "applications")
-    last = applications[-1] if isinstance(applications, list) and applications else None
+    applications = applications if isinstance(applications, list) else []
+    last = applications[-1] if applications else None
     fallback = (variables.get("current_application", ""), variables.get("current_application_data", ""))
     named = _texts(last)
     application = (named.get("app_name", ""), named.get("app_data", "")) if named else fallback
-    rxfax = next((one for one in map(_texts, applications or ()) if one.get("app_name") == "rxfax"), None)
+    rxfax = next((one for one in map(_texts, applications) if one.get("app_name") == "rxfax"), None)
     if rxfax is not None:
         application = ("rxfax", rxfax.get("app_data", ""))
     return CallRecord(path, uuid, variables, _texts(_of(first, "caller_profile")), application)

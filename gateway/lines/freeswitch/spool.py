@@ -125,7 +125,8 @@ class Spool:
         for name in RECEIVED_FOLDERS:
             folder = self.folder / name
             for path in folder.iterdir() if folder.is_dir() else ():
-                if match := _RECEIVED.fullmatch(path.name):
+                match = _RECEIVED.fullmatch(path.name)
+                if match and path.is_file() and not path.is_symlink():
                     caller = match["caller"] or ""
                     found.append(
                         Received(
