@@ -27,7 +27,9 @@ class Incoming:
     results: dict[str, CallResult] = field(default_factory=dict)
     images: dict[str, bytes | None] = field(default_factory=dict)
     refusals: int = 0
-    """How often `ended` is still to fail."""
+    """How often `ended` is still to fail, ..."""
+    refusal: Exception = field(default_factory=lambda: OSError("the database is away"))
+    """... and with what."""
     asked: list[str] = field(default_factory=list)
     stored: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -45,7 +47,7 @@ class Incoming:
     async def ended(self, call: IncomingCall, result: CallResult, image: Path | None) -> None:
         if self.refusals:
             self.refusals -= 1
-            raise OSError("the database is away")
+            raise self.refusal
         self.calls[call.call_id] = call
         self.events.append(("ended", call.call_id))
         self.results[call.call_id] = result

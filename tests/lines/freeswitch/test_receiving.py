@@ -278,3 +278,37 @@ async def test_a_file_outside_the_spool_is_never_touched(open_line: OpenLine, tm
 
 def test_a_call_is_given_up_only_after_a_good_while() -> None:
     assert calls.PATIENCE_SECONDS >= 60
+
+
+async def test_a_store_that_lacks_a_file_of_its_own_has_not_stored_the_fax(open_line: OpenLine, image: bytes) -> None:
+    async with open_line() as bench:
+        bench.incoming.refusals, bench.incoming.refusal = 2, FileNotFoundError("a folder of the gateway's")
+        await ring(bench, image)
+        await stored(bench)
+        assert list(bench.incoming.images.values()) == [image]
+
+
+async def test_a_hang_up_that_was_never_heard_ends_a_received_call(
+    open_line: OpenLine, switch: Switch, image: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receiving, "SILENT_SECONDS", 0.5)
+    async with open_line() as bench:
+        switch.cdr_directory = bench.spool / "cdr"
+        await ring(bench, image, Play("inbound_rxfax_success", lost=("CHANNEL_HANGUP_COMPLETE", "CHANNEL_DESTROY")))
+        await stored(bench)
+        [result] = bench.incoming.results.values()
+        assert (result.success, result.pages) == (True, 1)
+
+
+async def test_junk_in_the_spool_does_not_hold_up_a_fax(open_line: OpenLine, switch: Switch, image: bytes) -> None:
+    async with open_line() as bench:
+        switch.cdr_directory = bench.spool / "cdr"
+    for place, content in enumerate(("[" * 100_000, '{"app_log": {"applications": 5}}', "{")):
+        name = f"6112f4df-68e6-4cc9-a80c-31ae338b650{place}.cdr.json"
+        (bench.spool / "cdr" / name).write_text(content)
+    os.mkfifo(bench.spool / "cdr" / "6112f4df-68e6-4cc9-a80c-31ae338b6509.cdr.json")
+    uuid = await ring(bench, image)
+    await switch.ended(uuid)
+    async with open_line() as after:
+        await stored(after)
+        assert list(after.incoming.images.values()) == [image]

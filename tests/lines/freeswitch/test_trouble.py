@@ -416,3 +416,29 @@ async def test_a_double_is_hung_up(open_line: OpenLine, switch: Switch) -> None:
 
 def first_id(switch: Switch) -> str:
     return switch.originates[0].uuid.replace("-", "")
+
+
+# -- events that never come --------------------------------------------------------------------------------------------
+
+
+async def test_a_hang_up_that_was_never_heard_ends_a_call_all_the_same(
+    open_line: OpenLine, switch: Switch, tmp_path: Path
+) -> None:
+    switch.cdr_directory = tmp_path / "spool" / "cdr"
+    lost = ("CHANNEL_HANGUP_COMPLETE", "CHANNEL_DESTROY")
+    switch.script = lambda _: Play("success_1page_sofia_audio", lost=lost)
+    async with open_line() as bench:
+        result = await asyncio.wait_for(bench.send(ring_seconds=0.3, call_seconds=0.3), 20)
+        assert (result.success, result.pages, len(switch.originates)) == (True, 1, 1)
+
+
+async def test_the_end_of_a_channel_alone_does_not_say_that_it_was_not_dialled(
+    open_line: OpenLine, switch: Switch
+) -> None:
+    """Everything else was lost with a connection: the fax may have arrived."""
+    lost = ("CHANNEL_ANSWER", "CHANNEL_HANGUP_COMPLETE", "BACKGROUND_JOB", "CHANNEL_EXECUTE_COMPLETE")
+    faxes = tuple(f"spandsp::txfax{what}result" for what in ("negociate", "page", ""))
+    switch.script = lambda _: Play("success_1page_sofia_audio", lost=lost + faxes)
+    async with open_line() as bench:
+        with pytest.raises(UnknownOutcomeError):
+            await asyncio.wait_for(bench.send(), 20)
