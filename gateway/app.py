@@ -332,7 +332,11 @@ def build_lines(settings: Settings) -> list[Line]:
             )
         if "loopback" in schemes:
             return [LoopbackLine.from_url(url, folder / "loopback") for url in settings.lines]
-        return [*freeswitch_lines(settings.lines, folder / "freeswitch")]
+        freeswitches = freeswitch_lines(settings.lines, folder / "freeswitch")
+        own = (settings.data_dir / "spool").absolute()
+        if any(line.options.spool.is_relative_to(own) for line in freeswitches):
+            raise ValueError(f"freeswitch line: spool: {own} is the gateway's own, which it cleans up; name another")
+        return [*freeswitches]
 
 
 def hostname_of(settings: Settings) -> str:

@@ -45,7 +45,8 @@ class Settings(BaseSettings):
     """`smtp[s]://user:pass@host:port` or `maildir:PATH`; a Maildir in the data dir if empty."""
     mail_from: str = ""
     """Header and envelope sender of our own mails; `faxgate@` the host's name if empty."""
-    lines: Annotated[tuple[str, ...], NoDecode] = ("loopback://",)
+    lines: Annotated[tuple[str, ...], NoDecode] = Field(("loopback://",), repr=False)
+    """They hold passwords."""
     trusted_networks: Annotated[tuple[Network, ...] | None, NoDecode] = None
     """Peers whose permitted senders need no further proof."""
     fetch_allow: Annotated[tuple[Network, ...], NoDecode] = ()

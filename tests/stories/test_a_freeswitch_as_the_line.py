@@ -91,7 +91,7 @@ async def _install(folder: Path) -> None:
 
 @pytest.fixture
 async def place(tmp_path: Path) -> AsyncIterator[Place]:
-    spool = tmp_path / "spool"
+    spool = tmp_path / "faxes"
     async with Switch(pace=0.01, cdr_directory=spool / "cdr") as switch:
         line = (
             f"freeswitch://:{switch.password}@127.0.0.1:{switch.port}?dial=sofia/gateway/trunk/{{number}}&spool={spool}"

@@ -42,11 +42,11 @@ def read_options(url: str, directory: Path) -> FreeswitchOptions:
     """`freeswitch://:password@host:8021?dial=...&spool=DIR&node_spool=DIR&channels=N&t38=on|off|never&codecs=A,B&
     country=XX&name=NAME&password_file=FILE`; `directory` is the spool where none is given. Raises ValueError naming
     what is wrong, and never the password."""
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or 8021
     except ValueError:
-        raise ValueError(f"freeswitch line: the port is no port; expected {EXAMPLE}") from None
+        raise ValueError(f"freeswitch line: the address is none; expected {EXAMPLE}") from None
     if not host or parts.path.strip("/"):
         raise ValueError(f"freeswitch line: expected {EXAMPLE}")
     found: dict[str, Any] = {}

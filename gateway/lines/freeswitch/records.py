@@ -24,7 +24,7 @@ WRITTEN_SECONDS = 3.0
 """How long a record may take to be there after its call has ended."""
 SETTLED_SECONDS = 60.0
 """After this time a file is not being written any more."""
-KEPT_SECONDS = 2 * 86_400.0
+KEPT_SECONDS = 14 * 86_400.0
 """How long the records of calls that are none of ours stay."""
 MAX_BYTES = 4 * 1024 * 1024
 

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from gateway.app import build_lines
 from gateway.lines.freeswitch.line import freeswitch_lines
 from gateway.lines.freeswitch.options import FreeswitchOptions, read_options
+from gateway.settings import BadSettingsError, read
 
 DIAL = "dial=sofia/gateway/trunk/{number}"
 HERE = Path("/data/lines/freeswitch")
@@ -55,7 +57,7 @@ WRONG = [
     ("freeswitch://:hush@switch", "dial is missing"),
     (f"freeswitch://switch?{DIAL}", "a password is needed"),
     (f"freeswitch://:hush@?{DIAL}", "expected freeswitch://"),
-    (f"freeswitch://:hush@switch:99999?{DIAL}", "port"),
+    (f"freeswitch://:hush@switch:99999?{DIAL}", "address"),
     (f"freeswitch://:hush@switch/x?{DIAL}", "expected freeswitch://"),
     (f"freeswitch://:hush@switch?{DIAL}&{DIAL}", "dial is given twice"),
     (f"freeswitch://:hush@switch?{DIAL}&channels=0", "channels is a number"),
@@ -91,6 +93,13 @@ def test_what_is_wrong_is_named(url: str, said: str) -> None:
         read_options(url, HERE)
     assert said in str(error.value)
     assert "hush" not in str(error.value)
+
+
+def test_the_gateways_own_spool_is_not_shared(tmp_path: Path) -> None:
+    settings = read(data_dir=tmp_path, lines=f"freeswitch://:hush@switch?{DIAL}&spool={tmp_path}/spool")
+    assert "hush" not in repr(settings)
+    with pytest.raises(BadSettingsError, match="cleans up"):
+        build_lines(settings)
 
 
 def test_lines_have_names_of_their_own() -> None:
