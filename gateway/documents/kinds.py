@@ -104,6 +104,8 @@ SUFFIXES = {
 }
 """What the file of a document without a name is called."""
 PICTURES = frozenset({Kind.TIFF, Kind.PNG, Kind.JPEG, Kind.GIF, Kind.BMP, Kind.WEBP, Kind.HEIF, Kind.AVIF})
+NEVER_HTML = frozenset(SUFFIXES[kind] for kind in PICTURES) | {".pdf", ".tiff", ".jpeg"}
+"""What is called so is no HTML; an Office document may well be."""
 WRITER = frozenset({Kind.RTF, Kind.DOC, Kind.DOCX, Kind.ODT})
 CALC = frozenset({Kind.XLS, Kind.XLSX, Kind.ODS})
 IMPRESS = frozenset({Kind.PPT, Kind.PPTX, Kind.ODP})

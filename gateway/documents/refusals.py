@@ -44,6 +44,13 @@ def dynamic_form(name: str) -> DocumentRefused:
     )
 
 
+def web_page(name: str) -> DocumentRefused:
+    """Of an address that should have given something else: a page to log in at must not be faxed in its place."""
+    return DocumentRefused(
+        f"{called(name)} cannot be faxed: its server gave a web page in its place, perhaps one that asks for a login."
+    )
+
+
 def not_taken(name: str, kind: Kind, declared: str = "") -> DocumentRefused:
     """A kind of document that cannot be faxed here; `declared` is the type that its sender gave."""
     promised = should_be(kind, name, declared)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gateway.documents import refusals
 from gateway.documents.installed import taken
-from gateway.documents.kinds import Kind, kind_of
+from gateway.documents.kinds import NEVER_HTML, Kind, kind_of, suffix_of
 from gateway.fax import Document, DocumentRequest, Fax
 from gateway.fetching import Fetcher, NotRetrieved
 from gateway.ids import new_id
@@ -84,6 +84,8 @@ class Fetching:
 def _kind(file: Path, name: str) -> Kind:
     """What the bytes are. Raises DocumentRefused for what cannot be faxed."""
     kind = kind_of(file, name)
+    if kind is Kind.HTML and suffix_of(name) in NEVER_HTML:
+        raise refusals.web_page(name)
     if kind not in taken():
         raise refusals.not_taken(name, kind)
     return kind
