@@ -62,7 +62,8 @@ class _Nobody:
 
     async def progressed(self, progress: object) -> None: ...
 
-    async def ended(self, call: IncomingCall, result: CallResult, image: Path | None) -> None: ...
+    async def ended(self, call: IncomingCall, result: CallResult, image: Path | None) -> bool:
+        return True
 
 
 async def run(*, quick: bool) -> list[Row]:

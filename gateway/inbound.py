@@ -92,18 +92,19 @@ class Inbound:
                 if fax is not None and fax.status is Status.RECEIVING:
                     await faxes.change(connection, fax, self.clock.now(), pages=progress.page, progress=progress)
 
-    async def ended(self, call: IncomingCall, result: CallResult, image: Path | None) -> None:
+    async def ended(self, call: IncomingCall, result: CallResult, image: Path | None) -> bool:
         await self.began(call)
         async with self.store.read() as connection:
             fax = await faxes.known(connection, call.call_id)
         if fax is None or fax.status is not Status.RECEIVING:
-            return  # told before, or deleted, or nobody's
+            return fax is None or image is None or bool(fax.image_key)  # told before, or deleted, or nobody's
         keys = await self._keep(image) if image is not None and result.pages else ("", "")
         try:
             await self._finish(fax, call.line, _status(result, image), result, *keys)
         except LostClaim:
             # What we have stored of it belongs to nobody, and is swept.
             log.info("fax %s: another process was told of its end at the same time", fax.id)
+        return True
 
     async def _finish(
         self, fax: Fax, line: str, status: Status, result: CallResult, pdf_key: str, image_key: str

@@ -62,8 +62,9 @@ class IncomingCalls(Protocol):
 
     async def progressed(self, progress: Progress) -> None: ...
 
-    async def ended(self, call: IncomingCall, result: CallResult, image: Path | None) -> None:
-        """The call is over. When this returns, the fax is durably stored and the line may forget call and image."""
+    async def ended(self, call: IncomingCall, result: CallResult, image: Path | None) -> bool:
+        """The call is over. When this returns, the fax is durably stored and the line may forget call and image; where
+        it is False the image came after an end that was told without one, nobody has it, and the line keeps it."""
         ...
 
 

@@ -132,6 +132,15 @@ async def test_two_that_hear_of_its_end_tell_of_it_once(
     assert await received(two[0].store, box) == [fax]
 
 
+async def test_an_image_after_its_end_was_told_without_one_is_not_taken_for_stored(
+    two: tuple[Inbound, Inbound], box: Faxbox, image: Path
+) -> None:
+    begins, lost = call(), CallResult(success=False, answered=True, result_text="The received image was not there.")
+    assert await two[0].ended(begins, lost, None)
+    assert await two[0].ended(begins, lost, None)
+    assert not await two[1].ended(begins, RESULT, image)
+
+
 async def test_a_line_that_cannot_write_is_told_to_the_operator_once(two: tuple[Inbound, Inbound], box: Faxbox) -> None:
     lost = CallResult(success=False, answered=True, result_code=41, result_text="TIFF/F file cannot be opened")
     for one in (*two, *two):

@@ -58,7 +58,7 @@ class Recording:
     async def progressed(self, progress: Progress) -> None:
         self.progress.append(progress)
 
-    async def ended(self, call: IncomingCall, result: CallResult, image: Path | None) -> None:
+    async def ended(self, call: IncomingCall, result: CallResult, image: Path | None) -> bool:
         if self.refusals:
             self.refusals -= 1
             raise OSError("the database is away")
@@ -66,6 +66,7 @@ class Recording:
         self.results[call.call_id] = result
         self.images[call.call_id] = Path(shutil.copy(image, self.kept / f"{call.call_id}.tif")) if image else None
         self.stored.set()
+        return True
 
 
 @dataclass

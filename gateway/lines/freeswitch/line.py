@@ -231,7 +231,7 @@ class FreeswitchLine:
         if again:
             await receiving.reconcile()
         elif self._node.down_for > PATIENCE_SECONDS:
-            receiving.give_up()
+            await receiving.give_up()
         await receiving.sweep()
 
     async def _alive_anywhere(self, uuid: str) -> bool | None:

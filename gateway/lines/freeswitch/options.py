@@ -104,6 +104,8 @@ def _read(name: str, value: str) -> Any:
             try:
                 return Path(value).read_text().strip()
             except (OSError, UnicodeDecodeError) as error:
-                raise ValueError(f"freeswitch line: password_file cannot be read: {error}") from None
+                # Without the name: who takes the option for the password itself would read it in the log.
+                why = error.strerror if isinstance(error, OSError) else "it is no text"
+                raise ValueError(f"freeswitch line: the file of password_file cannot be read: {why}") from None
         case _:
             raise ValueError(f"freeswitch line: there is no option {name!r}")

@@ -32,6 +32,8 @@ ABANDONED_SECONDS = 60.0
 """An image without a call and without a record is delivered when it has not changed for so long."""
 SILENT_SECONDS = 60.0
 """After this time without an event FreeSWITCH is asked whether the call still lives."""
+IMAGE_SECONDS = 10.0
+"""How long the image of an ended call may take to be seen in the spool, which may lie on another machine."""
 LONGEST_PAUSE = 30.0
 """Seconds between two tries to have an ended call stored."""
 GRACE_SECONDS = 15.0
@@ -47,11 +49,18 @@ class _Incoming:
     caller: str
     started_at: datetime
     events: asyncio.Queue[Event | None] = field(default_factory=asyncio.Queue)
-    """None: it is gone, and nothing more will be heard of it."""
+    """None: it is lost."""
     pages: int = 0
     file: str = ""
     """Where it is received into, as FreeSWITCH sees it."""
     heard_at: float = field(default_factory=time.monotonic)
+    lost: bool = False
+
+    def lose(self) -> None:
+        """It is gone, say those who were asked, and how it ended was not heard."""
+        if not self.lost:
+            self.lost = True
+            self.events.put_nowait(None)
 
 
 class Receiving:
@@ -107,14 +116,14 @@ class Receiving:
         """After a new connection: events were lost, so ask which of the calls have ended meanwhile."""
         for call in list(self._calls.values()):
             if await self._alive(call.uuid) is False:
-                call.events.put_nowait(None)
+                call.lose()
 
-    def give_up(self) -> None:
+    async def give_up(self) -> None:
         """FreeSWITCH has been away for too long: no call of it lives."""
         for call in list(self._calls.values()):
-            image = self._image(call.uuid, call.file)
+            image = await self._image(call.uuid, call.file)
             if image is None or _is_quiet(image):  # else it is being received, and it is we who are cut off
-                call.events.put_nowait(None)
+                call.lose()
 
     async def _follow(self, call: _Incoming) -> None:
         number = await self._ours(call.called)
@@ -128,10 +137,20 @@ class Receiving:
         except Exception:  # its end, which counts, is told until it is taken
             log.exception("the beginning of incoming call %s could not be told", told.call_id)
         result = await self._to_its_end(call, told)
-        self._telling.start(self._tell(told, result, self._image(call.uuid, call.file), call.uuid))
+        self._telling.start(self._tell(told, result, await self._image(call.uuid, call.file), call.uuid))
 
     async def _to_its_end(self, call: _Incoming, told: IncomingCall) -> CallResult:
-        while (event := await call.events.get()) is not None:
+        while True:
+            event = await call.events.get()
+            if event is None:
+                record = await records.wait_for(self._spool.records, call.uuid, records.WRITTEN_SECONDS)
+                if record is not None:
+                    call.file = record.received or call.file
+                    return results.received(record.variable)
+                if call.events.empty():
+                    break
+                call.lost = False
+                continue  # its last events came behind the answer that it is gone
             call.file = _file(event) or call.file
             if event.name == "CHANNEL_HANGUP_COMPLETE":
                 return results.received(event.variable)
@@ -143,30 +162,27 @@ class Receiving:
                 await self._incoming.progressed(progress)
             except Exception:
                 log.exception("the progress of incoming call %s could not be told", told.call_id)
-        record = await records.wait_for(self._spool.records, call.uuid, records.WRITTEN_SECONDS)
-        if record is not None:
-            call.file = record.received or call.file
-            return results.received(record.variable)
-        image = self._image(call.uuid, call.file)
+        image = await self._image(call.uuid, call.file)
         pages = await asyncio.to_thread(pages_in, image) if image else 0
         return results.broken_off(pages, "FreeSWITCH stopped during the call.")
 
-    def _image(self, uuid: str, node_path: str) -> Path | None:
-        """The received image, where FreeSWITCH said or where its name says so."""
-        told = self._spool.ours(node_path) if node_path else None
-        if told is not None and told.is_file():
-            return told
-        return next((file.path for file in self._spool.received() if file.uuid == uuid), None)
+    async def _image(self, uuid: str, node_path: str) -> Path | None:
+        return await asyncio.to_thread(self._spool.image, uuid, node_path)
 
     async def _tell(self, call: IncomingCall, result: CallResult, image: Path | None, uuid: str) -> None:
         """Have the end stored, however long it takes; then remove what FreeSWITCH has left."""
+        until = time.monotonic() + IMAGE_SECONDS
+        while result.pages and image is None and time.monotonic() < until:
+            await asyncio.sleep(0.5)
+            image = await self._image(uuid, "")
         if result.pages and image is None:
             log.error("the image of incoming call %s is not in the spool: does rxfax write into it?", call.call_id)
             result = replace(result, success=False, pages=0, result_text="The received image was not in the spool.")
         pause = 0.5
+        kept = True
         while True:
             try:
-                await self._incoming.ended(call, result, image if result.pages else None)
+                kept = await self._incoming.ended(call, result, image if result.pages else None)
                 break
             except Exception:
                 if image is not None and not await asyncio.to_thread(image.exists):
@@ -175,6 +191,9 @@ class Receiving:
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
         try:
+            if image is not None and not kept:
+                late = await asyncio.to_thread(image.rename, image.with_name(f"{image.name}.late"))
+                log.error("the image of call %s came after its end was stored without it, see %s", call.call_id, late)
             await asyncio.to_thread(self._remove, uuid, image)
         except OSError as error:
             log.error("call %s is stored, but its files cannot be removed: %s", call.call_id, error)
@@ -193,24 +212,27 @@ class Receiving:
             silent = time.monotonic() - call.heard_at > SILENT_SECONDS
             if silent and await self._alive(call.uuid) is False:
                 call.heard_at = time.monotonic()
-                call.events.put_nowait(None)
+                call.lose()
+        images = await asyncio.to_thread(self._spool.received)
+        lying = {file.uuid: file.path for file in images}
         for record in await asyncio.to_thread(lambda: list(records.every(self._spool.records))):
             path = record.received
             if path is None or record.uuid in self._calls:
                 continue
-            image = self._image(record.uuid, path)
+            image = lying.get(record.uuid) or await self._image(record.uuid, path)
             started_at = _microseconds(f"{record.variable('start_epoch')}000000")
             await self._found(
                 record.uuid, record.called, record.caller, started_at, results.received(record.variable), image
             )
-        for file in await asyncio.to_thread(self._spool.received):
+        self._homeless &= lying.keys()
+        for file in images:
             if file.uuid in self._calls or not file.called or not _is_quiet(file.path):
                 continue
             if await self._alive(file.uuid) is not False:
                 continue
             pages = await asyncio.to_thread(pages_in, file.path)
             result = results.broken_off(pages, "Nothing is known of how the call ended.")
-            started_at = datetime.fromtimestamp(file.path.stat().st_mtime, UTC)
+            started_at = datetime.fromtimestamp(time.time() - records.age(file.path), UTC)
             await self._found(file.uuid, file.called, file.caller, started_at, result, file.path)
         await asyncio.to_thread(records.remove_old, self._spool.records)
 

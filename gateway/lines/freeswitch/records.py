@@ -90,7 +90,7 @@ def every(folder: Path) -> Iterator[CallRecord]:
 def remove_old(folder: Path) -> None:
     """Remove what nobody has asked for: the records of calls that were never ours. Blocks."""
     for path in folder.glob("*.cdr.json*"):
-        if _age(path) > KEPT_SECONDS:
+        if age(path) > KEPT_SECONDS:
             path.unlink(missing_ok=True)
 
 
@@ -103,7 +103,7 @@ def _read(path: Path, uuid: str) -> CallRecord | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError) as error:
-        if _age(path) > SETTLED_SECONDS:
+        if age(path) > SETTLED_SECONDS:
             log.error("call record %s cannot be read and is set aside: %s", path.name, error)
             with suppress(OSError):
                 path.rename(path.with_name(path.name + ".bad"))
@@ -131,7 +131,7 @@ def _texts(value: Any) -> dict[str, str]:
     return {key: text for key, text in value.items() if isinstance(text, str)} if isinstance(value, dict) else {}
 
 
-def _age(path: Path) -> float:
+def age(path: Path) -> float:
     """Seconds since it was written; 0 where it is gone."""
     try:
         return time.time() - path.stat().st_mtime

@@ -93,12 +93,15 @@ class Spool:
         path = self.sent(uuid)
         draft = path.with_suffix(".draft")
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o770)
-        shutil.copyfile(image, draft)
-        draft.chmod(0o640)
-        # FreeSWITCH answers a missing file by a call without a fax, so it must be whole before it has its name.
-        with draft.open("rb") as file:
-            os.fsync(file.fileno())
-        draft.rename(path)
+        try:
+            shutil.copyfile(image, draft)
+            draft.chmod(0o640)
+            # FreeSWITCH answers a missing file by a call without a fax, so it must be whole before it has its name.
+            with draft.open("rb") as file:
+                os.fsync(file.fileno())
+            draft.rename(path)
+        finally:
+            draft.unlink(missing_ok=True)
         return f"{self.node_folder.rstrip('/')}/tx/{uuid}.tif"
 
     def sent(self, uuid: str) -> Path:
@@ -108,7 +111,8 @@ class Spool:
         return self.folder / "tx" / f"{uuid}.tif"
 
     def remove_sent(self, uuid: str) -> None:
-        self.sent(uuid).unlink(missing_ok=True)
+        for path in (self.sent(uuid), self.sent(uuid).with_suffix(".draft")):
+            path.unlink(missing_ok=True)
 
     def ours(self, node_path: str) -> Path | None:
         """Where a file of FreeSWITCH's lies for us; None where it is not in the spool."""
@@ -118,6 +122,13 @@ class Spool:
             return self.folder / PurePosixPath(node_path).relative_to(self.node_folder)
         except ValueError:
             return None
+
+    def image(self, uuid: str, node_path: str) -> Path | None:
+        """The image that a call has received, where FreeSWITCH said, or where a name says so."""
+        told = self.ours(node_path) if node_path else None
+        if told is not None and told.is_file():
+            return told
+        return next((file.path for file in self.received() if file.uuid == uuid), None)
 
     def received(self) -> list[Received]:
         """The received images that lie in the spool."""

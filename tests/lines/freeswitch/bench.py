@@ -20,7 +20,7 @@ NUMBER = "+15551230002"
 class Incoming:
     """The incoming side of a gateway that owns one number, and writes down what it is told."""
 
-    kept: Path
+    spool: Path
     events: list[tuple[str, str]] = field(default_factory=list)
     calls: dict[str, IncomingCall] = field(default_factory=dict)
     progress: list[Progress] = field(default_factory=list)
@@ -30,6 +30,10 @@ class Incoming:
     """How often `ended` is still to fail, ..."""
     refusal: Exception = field(default_factory=lambda: OSError("the database is away"))
     """... and with what."""
+    keeps: bool = True
+    """Whether it takes images: it does not where it was told the end without one before."""
+    told_with: list[str] = field(default_factory=list)
+    """What lay in the spool when an end was told."""
     asked: list[str] = field(default_factory=list)
     stored: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -44,15 +48,18 @@ class Incoming:
     async def progressed(self, progress: Progress) -> None:
         self.progress.append(progress)
 
-    async def ended(self, call: IncomingCall, result: CallResult, image: Path | None) -> None:
+    async def ended(self, call: IncomingCall, result: CallResult, image: Path | None) -> bool:
         if self.refusals:
             self.refusals -= 1
             raise self.refusal
         self.calls[call.call_id] = call
         self.events.append(("ended", call.call_id))
         self.results[call.call_id] = result
-        self.images[call.call_id] = await asyncio.to_thread(image.read_bytes) if image else None
+        self.told_with = [path.name for name in ("rx", "cdr") for path in (self.spool / name).iterdir()]
+        if image is None or self.keeps:
+            self.images[call.call_id] = await asyncio.to_thread(image.read_bytes) if image else None
         self.stored.set()
+        return image is None or self.keeps
 
 
 @dataclass
@@ -80,11 +87,11 @@ def url(switch: Switch, spool: Path, more: str = "") -> str:
 
 
 @asynccontextmanager
-async def opened(switch: Switch, spool: Path, image: Path, kept: Path, more: str = "") -> AsyncIterator[Bench]:
+async def opened(switch: Switch, spool: Path, image: Path, more: str = "") -> AsyncIterator[Bench]:
     """A line on this switch, as a gateway that has just been started has it."""
     [line] = freeswitch_lines([url(switch, spool, more)], spool)
     line.sweep_seconds = 0.2
-    incoming, freed = Incoming(kept), list[None]()
+    incoming, freed = Incoming(spool), list[None]()
     await line.start(incoming, lambda: freed.append(None))
     try:
         yield Bench(switch, line, incoming, spool, freed, [], image)

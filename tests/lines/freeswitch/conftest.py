@@ -29,6 +29,6 @@ def open_line(switch: Switch, tmp_path: Path, page: Path) -> OpenLine:
     """Opens lines on one switch and one spool, one after the other, as a restarted gateway does."""
 
     def open_(more: str = "") -> AbstractAsyncContextManager[Bench]:
-        return opened(switch, tmp_path / "spool", page, tmp_path, more)
+        return opened(switch, tmp_path / "spool", page, more)
 
     return open_

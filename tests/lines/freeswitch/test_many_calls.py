@@ -73,7 +73,7 @@ async def test_two_nodes_are_two_lines(switch: Switch, open_line: OpenLine) -> N
     async with (
         Switch(pace=0.005) as other,
         open_line() as one,
-        opened(other, one.spool, one.image, one.spool, "&name=other") as two,
+        opened(other, one.spool, one.image, "&name=other") as two,
     ):
         assert (await one.send()).success
         assert (await two.send()).success

@@ -2,6 +2,8 @@
 
 import json
 import os
+import resource
+import signal
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -236,3 +238,45 @@ def test_a_record_that_is_none_is_harmless(tmp_path: Path, content: str) -> None
     os.utime(path, (0, 0))
     list(records.every(tmp_path))
     assert found is not None or [left.suffix for left in tmp_path.iterdir()] == [".bad"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"fax_success": "0"}, {"fax_success": ""}, {"fax_result_code": "41"}, {"fax_document_transferred_pages": "0"}],
+)
+def test_a_received_fax_is_complete_only_when_everything_says_so(changed: dict[str, str]) -> None:
+    whole = {
+        "answer_epoch": "1700000000",
+        "fax_success": "1",
+        "fax_result_code": "0",
+        "fax_document_transferred_pages": "2",
+    }
+    assert results.received(lambda name: whole.get(name, "")).success
+    assert not results.received(lambda name: {**whole, **changed}.get(name, "")).success
+
+
+def test_what_does_not_fit_into_the_spool_leaves_nothing_there(tmp_path: Path) -> None:
+    """FreeSWITCH would send the half of it; the limit stands for a full disk (setrlimit(2), EFBIG)."""
+    spool = Spool(tmp_path / "spool", "/spool")
+    spool.prepare()
+    image = draw_fax(tmp_path / "fax.tif", 1)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (image.stat().st_size // 2, hard))
+    try:
+        with pytest.raises(OSError, match="large"):
+            spool.put(UUID, image)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+    assert list((tmp_path / "spool" / "tx").iterdir()) == []
+    assert spool.put(UUID, image) == f"/spool/tx/{UUID}.tif"
+
+
+def test_a_draft_of_a_gateway_that_was_killed_is_removed_with_its_call(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "/spool")
+    spool.prepare()
+    draft = tmp_path / "tx" / f"{UUID}.draft"
+    draft.touch()
+    spool.remove_sent(UUID)
+    assert not draft.exists()

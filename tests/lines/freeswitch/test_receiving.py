@@ -21,6 +21,7 @@ CALLED = NUMBER.removeprefix("+")
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(records, "WRITTEN_SECONDS", 0.3)
     monkeypatch.setattr(receiving, "ABANDONED_SECONDS", 0.5)
+    monkeypatch.setattr(receiving, "IMAGE_SECONDS", 1.0)
     monkeypatch.setattr(node, "FIRST_PAUSE", 0.02)
 
 
@@ -57,6 +58,7 @@ async def test_a_fax_comes_in(open_line: OpenLine, image: bytes) -> None:
         assert (result.success, result.pages, result.result_code, result.rate, result.ecm) == (True, 1, 0, 14400, True)
         assert result.remote_station_id == "+33 6 11 22 33 44"
         assert bench.incoming.images[call_id] == image
+        assert bench.incoming.told_with == [f"{uuid}.tif"]  # removed when it is stored, not before
         assert [(one.stage, one.page) for one in bench.incoming.progress] == [("negotiated", 0), ("page", 1)]
         await until(lambda: left(bench) == [])
         await until(lambda: bench.line.status().active == 0)
@@ -256,7 +258,7 @@ async def test_a_caller_may_have_no_number(open_line: OpenLine, image: bytes, ca
 
 
 async def test_the_numbers_of_a_country(switch: Switch, tmp_path: Path, page: Path, image: bytes) -> None:
-    async with opened(switch, tmp_path / "spool", page, tmp_path, "&country=US") as bench:
+    async with opened(switch, tmp_path / "spool", page, "&country=US") as bench:
         uuid = await bench.switch.ring(
             to="5551230002", from_="5559870002", path=bench.spool / "rx" / "{uuid}.tif", image=image
         )
@@ -312,3 +314,63 @@ async def test_junk_in_the_spool_does_not_hold_up_a_fax(open_line: OpenLine, swi
     async with open_line() as after:
         await stored(after)
         assert list(after.incoming.images.values()) == [image]
+
+
+async def test_an_image_may_be_seen_a_little_later_than_the_end_of_its_call(
+    open_line: OpenLine, tmp_path: Path, image: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receiving, "IMAGE_SECONDS", 10.0)
+    async with open_line() as bench:
+        uuid = await bench.switch.ring(to=CALLED, from_=CALLER, path=tmp_path / "elsewhere.tif", image=image)
+        await bench.switch.ended(uuid)
+        await asyncio.sleep(0.5)
+        (bench.spool / "rx" / f"{uuid}.tif").write_bytes(image)
+        await stored(bench)
+        assert list(bench.incoming.images.values()) == [image]
+
+
+async def test_an_image_that_nobody_has_taken_stays(open_line: OpenLine, image: bytes) -> None:
+    """Its call was told without it, so the gateway takes it no more: it must not be removed unread."""
+    async with open_line() as bench:
+        bench.incoming.keeps = False
+        uuid = await ring(bench, image)
+        await stored(bench)
+        await until(lambda: left(bench) == [f"{uuid}.tif.late"])
+        await asyncio.sleep(0.5)
+        assert [event for event, _ in bench.incoming.events] == ["began", "ended"]
+
+
+async def test_a_hang_up_behind_the_answer_that_the_call_is_gone_is_heard(open_line: OpenLine, image: bytes) -> None:
+    """After a reconnect FreeSWITCH says that the channel is gone; its last events come a moment later."""
+    play = Play("inbound_rxfax_success", hold=Moment.NEGOTIATED)
+    async with open_line() as bench:
+        uuid = await ring(bench, image, play)
+        await until(lambda: bool(bench.incoming.progress))
+        following = bench.line._receiving
+        assert following is not None
+        following._calls[uuid].lose()
+        bench.switch.release(uuid)
+        await stored(bench)
+        [result] = bench.incoming.results.values()
+        assert (result.success, result.pages) == (True, 1)
+
+
+@pytest.mark.parametrize("answer", [True, None])
+async def test_an_image_of_a_call_that_may_be_alive_is_left_alone(
+    open_line: OpenLine, image: bytes, answer: bool | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_line() as bench:
+        receiver = bench.line._receiving
+        assert receiver is not None
+
+        async def alive(uuid: str) -> bool | None:
+            return answer
+
+        monkeypatch.setattr(receiver, "_alive", alive)
+        file = bench.spool / "rx" / f"{CALLED}.{CALLER}.6112f4df-68e6-4cc9-a80c-31ae338b6503.tif"
+        file.write_bytes(image)
+        os.utime(file, (1_700_000_000, 1_700_000_000))
+        await asyncio.sleep(0.8)
+        assert bench.incoming.events == []
+        answer = False
+        await stored(bench)

@@ -330,6 +330,18 @@ async def test_cancelling_while_it_rings(open_line: OpenLine, switch: Switch) ->
         assert (result.success, result.answered) == (False, False)
 
 
+async def test_a_call_that_is_cancelled_before_it_is_dialled_is_not_dialled(
+    open_line: OpenLine, switch: Switch
+) -> None:
+    async with open_line() as bench:
+        order = bench.order()
+        call = asyncio.create_task(bench.line.call(order, bench.heard.append))
+        await asyncio.sleep(0)  # its image is being put into the spool
+        await bench.line.hang_up(order.call_id)
+        result = await asyncio.wait_for(call, 10)
+        assert (result.answered, result.hangup_cause, switch.originates) == (False, "ORIGINATOR_CANCEL", [])
+
+
 async def test_who_stops_waiting_hangs_up(open_line: OpenLine, switch: Switch) -> None:
     async with open_line() as bench:
         call = await under_way(bench)
@@ -400,6 +412,13 @@ async def test_a_paused_freeswitch_gets_no_calls(open_line: OpenLine, switch: Sw
         assert (result.answered, result.hangup_cause) == (False, "DESTINATION_OUT_OF_ORDER")
         await until(lambda: not bench.line.status().available)
         assert "no new calls" in bench.line.status().problem
+
+
+async def test_a_freeswitch_that_was_paused_before_we_came_gets_no_calls(open_line: OpenLine, switch: Switch) -> None:
+    async with open_line() as bench:
+        await bench.line._node.command("api fsctl pause")
+    async with open_line() as after:
+        assert "no new calls" in after.line.status().problem
 
 
 async def test_a_double_is_hung_up(open_line: OpenLine, switch: Switch) -> None:
