@@ -109,6 +109,9 @@ class FaxDetail(TypedDict):
     faxbox_id: NotRequired[str]
     notifications: NotRequired[dict[str, Any]]
     progress: NotRequired[LiveCall]
+    at: Annotated[NotRequired[str], Field(description="It is not dialled before this time.")]
+    priority: NotRequired[str]
+    cost_code: NotRequired[str]
     resubmitted_from: NotRequired[str]
 
 
@@ -194,6 +197,7 @@ Call = TypedDict(
             bool | None, Field(description="Whether T.38 was asked for; null where we asked for nothing.")
         ],
         "first_page": Annotated[int, Field(description="The page of the document with which it began.")],
+        "cost_code": Annotated[str, Field(description="To whom it is charged, as the sender has it.")],
     },
 )
 

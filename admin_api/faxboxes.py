@@ -28,6 +28,7 @@ from admin_api.ids import is_id
 from admin_api.operations import ACCOUNT, Operation
 from admin_api.representation import gregorian
 from admin_api.revisions import check_if_match, not_modified
+from gateway import options
 from gateway.accounts import Faxbox
 from gateway.administration import Administration
 from gateway.checks import MOST, MOST_RETRIES
@@ -51,6 +52,7 @@ Recipients = Annotated[
     BeforeValidator(_list, json_schema_input_type=str | list[str]),
     Field(max_length=MOST, description="A list, or one alone."),
 ]
+MailOption = Literal["cover", "resolution", "mode", "to", "at", "priority", "cost_code", "password"]
 Line = Annotated[str, Field(max_length=128)]
 
 
@@ -157,6 +159,11 @@ class FaxboxFields(BaseModel):
     )
     rendering: Rendering = Rendering()
     cover_page: CoverPage = CoverPage()
+    mail_options: list[MailOption] = Field(
+        default=[],
+        max_length=len(options.NAMES),
+        description="What the sender of a mail may choose by a tag in the subject or an X-Fax- field of the header.",
+    )
 
 
 class FaxboxDetail(TypedDict):
@@ -181,6 +188,7 @@ class FaxboxDetail(TypedDict):
     resume: bool
     rendering: dict[str, Any]
     cover_page: dict[str, str]
+    mail_options: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,6 +323,7 @@ def shown(box: Faxbox) -> dict[str, Any]:
         "resume": box.resume,
         "rendering": {"look": box.look, "resolution": box.resolution, "drop_blank_end": box.drop_blank_end},
         "cover_page": {"when": box.cover_page, "confidentiality": box.confidentiality},
+        "mail_options": list(box.mail_options),
     }
 
 
@@ -338,6 +347,7 @@ def _settings(fields: FaxboxFields) -> dict[str, Any]:
         "drop_blank_end": fields.rendering.drop_blank_end,
         "cover_page": fields.cover_page.when,
         "confidentiality": fields.cover_page.confidentiality,
+        "mail_options": tuple(dict.fromkeys(fields.mail_options)),
         "t38": fields.media.fax_option,
         "inbound_email": tuple(told.inbound.email.send_to),
         "outbound_email": tuple(told.outbound.email.send_to),

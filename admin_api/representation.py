@@ -18,7 +18,7 @@ from admin_api.answers import (
     TxResult,
     Undefined,
 )
-from gateway import history
+from gateway import history, options
 from gateway.fax import Attempt, CallResult, Direction, Fax, Progress, Status
 from gateway.smtplog import SmtplogEntry
 from gateway.store.listing import ListedFax
@@ -80,6 +80,12 @@ def fax_detail(fax: Fax, timezone: str) -> FaxDetail:
         shown["notifications"] = fax.notifications
     if fax.progress is not None:
         shown["progress"] = _progress(fax.progress)
+    if fax.send_at is not None:
+        shown["at"] = iso(fax.send_at)
+    if fax.priority != options.NORMAL:
+        shown["priority"] = next(word for word, number in options.PRIORITIES.items() if number == fax.priority)
+    if fax.cost_code:
+        shown["cost_code"] = fax.cost_code
     if fax.resubmitted_from:
         shown["resubmitted_from"] = fax.resubmitted_from
     return shown
@@ -235,6 +241,7 @@ def call(attempt: Attempt) -> Call:
         "v17": attempt.v17,
         "t38_asked": attempt.t38,
         "first_page": attempt.first_page,
+        "cost_code": attempt.cost_code,
     }
 
 

@@ -25,7 +25,9 @@ from admin_api.ids import is_id
 from admin_api.multipart import Body, read_document, read_multipart
 from admin_api.operations import ACCOUNT, Operation, read_json, validated
 from admin_api.removing import check_revision
+from gateway import options
 from gateway.clock import Clock
+from gateway.documents.rendering import Look, Resolution
 from gateway.errors import BadField, NoDocument, NotFound, Refused
 from gateway.fax import Direction, DocumentRequest, Fax
 from gateway.outbound.cancel import cancel
@@ -42,6 +44,10 @@ DOCUMENT_TYPES = ("application/pdf", "image/tiff", "image/png", "image/jpeg", "i
 JSON_TYPES = ("", "application/json", "text/json", "application/x-www-form-urlencoded", "text/plain")
 """How JSON may be announced; anything else is refused in words of its own when it is no JSON."""
 MOST_KEY = 255
+OPTIONS = tuple(name for name in options.NAMES if name != "to")
+"""Fields of a fax that are options of it; `to` is `to_name` here."""
+OF_QUERY = tuple(name for name in OPTIONS if name != "password")
+"""Those that may stand in a URL, which many write into their logs."""
 
 OneLine = Annotated[str, Field(max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Number = Annotated[OneLine, Field(max_length=64, examples=["+12025550190"])]
@@ -96,6 +102,24 @@ class NewFax(_Part):
     )
     notifications: Notifications = Notifications()
     document: Annotated[DocumentToFetch | None, Field(description="Left out where the document comes along.")] = None
+    cover: Annotated[
+        bool | None, Field(description="Whether it gets a cover page; the faxbox's choice if left out.")
+    ] = None
+    resolution: Annotated[Resolution | None, Field(description="The faxbox's if left out.")] = None
+    mode: Annotated[
+        Look | None, Field(description="How it is made black and white; the faxbox's choice if left out.")
+    ] = None
+    at: Annotated[
+        OneLine | None,
+        Field(description="Not dialled before this time (ISO 8601; without an offset in the faxbox's timezone)."),
+    ] = None
+    priority: Annotated[
+        Literal["high", "normal", "low"], Field(description="Its place among the faxes of the account.")
+    ] = "normal"
+    cost_code: Annotated[
+        OneLine | None, Field(description="To whom it is charged; the call records have it.", max_length=64)
+    ] = None
+    password: Annotated[OneLine | None, Field(description="Opens the PDFs that come along. It is not kept.")] = None
 
 
 class ChangedFax(_Part):
@@ -108,6 +132,9 @@ class ChangedFax(_Part):
     retries: Retries | None = None
     faxbox_id: OneLine | None = None
     notifications: Notifications | None = None
+    at: OneLine | None = None
+    priority: Literal["high", "normal", "low"] | None = None
+    cost_code: OneLine | None = None
 
 
 class Resubmit(_Part):
@@ -201,6 +228,7 @@ class Sending:
                 # A document that came along is the one that is meant.
                 request=None if body.uploads or new.document is None else DocumentRequest(**new.document.model_dump()),
                 uploads=body.uploads,
+                options=_options(new),
                 once=None if key is None else _once(request, key, new, body.digest),
             )
             return await self._queued(request, await self.orders.place(order))
@@ -272,7 +300,7 @@ async def _read(request: Request, folder: Path) -> tuple[object, Body]:
 def _of_query(query: QueryParams) -> dict[str, Any]:
     """The fields as they stand in a query: `to_number=...&notifications.email.send_to=...`."""
     found: dict[str, Any] = {}
-    for name in ("to_number", "from_number", "to_name", "from_name", "retries", "faxbox_id"):
+    for name in ("to_number", "from_number", "to_name", "from_name", "retries", "faxbox_id", *OF_QUERY):
         if name in query:
             found[name] = query[name]
     for name in ("to_number", "from_number"):
@@ -310,4 +338,10 @@ def _changes(data: ChangedFax) -> Changes:
         retries=data.retries,
         faxbox_id=data.faxbox_id,
         notifications=None if told is None else told.model_dump(exclude_unset=True, exclude_none=True),
+        options=_options(data),
     )
+
+
+def _options(data: NewFax | ChangedFax) -> dict[str, str]:
+    """The options that are given, as `gateway.options` reads them."""
+    return {name: str(value) for name in OPTIONS if (value := getattr(data, name, None)) is not None}

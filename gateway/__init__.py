@@ -10,8 +10,9 @@
 Which file for what:
 
     fax, accounts, smtplog, errors       the nouns, and the one tree of errors
-    numbers, retry, means, resuming      pure decisions: what number, what next, how, which pages,
-    alerts, explanations, wording            whether the operator is called, in what words
+    numbers, options                     pure decisions: what number, what a sender may choose,
+    retry, means, resuming                               what next, how, which pages,
+    alerts, explanations, wording                        whether the operator is called, in what words
     ports                                protocols where something crosses a process
     routing, outbound/, inbound, dispatcher, notices                     the flows of faxes
     administration, checks, removal, history, housekeeping, orphans      what is done to and told of what is stored

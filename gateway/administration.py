@@ -133,6 +133,7 @@ class Administration:
         drop_blank_end: bool = False,
         cover_page: str = NEVER,
         confidentiality: str = "",
+        mail_options: Sequence[str] = (),
         notifications: Mapping[str, object] | None = None,
         superuser: bool = True,
     ) -> Faxbox:
@@ -162,6 +163,7 @@ class Administration:
                 drop_blank_end=drop_blank_end,
                 cover_page=cover_page,
                 confidentiality=confidentiality,
+                mail_options=tuple(mail_options),
                 inbound_email=tuple(inbound_email),
                 outbound_email=tuple(outbound_email),
                 notifications=dict(notifications or {}),

@@ -156,6 +156,7 @@ class Attempt:
     first_page: int = 1
     """The page of the document with which it begins; `result` counts the pages from there."""
     result: CallResult | None = None
+    cost_code: str = ""
     outcome: str = ""
     """`` while it runs, then `completed`, `failed`, `cancelled`, `partial` or `unknown`."""
     counted: bool = True
@@ -212,6 +213,19 @@ class Fax:
     cancel_requested: bool = False
     first_dialled_at: datetime | None = None
 
+    send_at: datetime | None = None
+    """Before this time it is not dialled."""
+    priority: int = 0
+    """Among the faxes of its account the smaller goes first: -1, 0 or 1."""
+    cost_code: str = ""
+    """To whom its calls are charged, as the sender has it; kept in the call records."""
+    cover: bool | None = None
+    """Whether it has a cover page; None leaves it to the faxbox, ..."""
+    resolution: str = ""
+    """... as these do if they are empty: the image's resolution, ..."""
+    mode: str = ""
+    """... and how it is made black and white."""
+
     request: DocumentRequest | None = None
     """Where the document is to be fetched, for a fax that names a URL."""
     documents: tuple[Document, ...] = ()
@@ -230,3 +244,8 @@ class Fax:
 
     claim_token: str | None = None
     lease_until: datetime | None = None
+
+    @property
+    def wanted_at(self) -> datetime:
+        """Since when it could have been dialled."""
+        return self.created_at if self.send_at is None else max(self.created_at, self.send_at)

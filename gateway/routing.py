@@ -11,6 +11,7 @@ from gateway.accounts import Account, Faxbox, permitted_box
 from gateway.clock import Clock
 from gateway.errors import UnknownDomain
 from gateway.numbers import to_e164
+from gateway.options import NONE, FaxOptions
 from gateway.store import accounts
 from gateway.store.engine import Store
 from gateway.store.wake import ACCOUNTS, Wake
@@ -29,6 +30,7 @@ class FaxRoute:
     """The local part as written."""
     destination: str
     """E.164 with `+`."""
+    options: FaxOptions = NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

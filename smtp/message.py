@@ -8,7 +8,7 @@ of ours.
 import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from email.message import Message as Header
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from gateway.documents.parts import (
     see,
 )
 from gateway.errors import DocumentRefused, FaxgateError, NoDocument, OurTrouble
+from gateway.options import is_field, written
 
 Content = bytes | Path
 FAXED = "faxed"
@@ -49,6 +50,8 @@ class Options:
 
     faxed: bool = True
     """False for a mail to the operator alone: its parts are nobody's business, only its header is read."""
+    mail_options: frozenset[str] = frozenset()
+    """Which options of a fax may stand in it (`gateway.options`)."""
     body_as_page: bool = False
     """Fax the text of a mail that has no document."""
     inspect: bool = True
@@ -88,6 +91,10 @@ class Message:
     digest: str = ""
     """SHA-256 of everything behind the header, in hex."""
     parts: tuple[Part, ...] = ()
+    options: dict[str, str] = field(default_factory=dict)
+    """Options of its fax, as they are written; the subject is without them."""
+    ignored: tuple[str, ...] = ()
+    """Names of options that are not allowed."""
     text: str = ""
     """What is written beside the documents, without the signature; empty where the text is itself a page."""
     refusal: FaxgateError | None = None
@@ -115,7 +122,11 @@ def read(content: Content, options: Options) -> Message:
     )
     if not options.faxed:
         return message
-    reader = _Reader(options)
+    try:
+        message = _with_options(message, header, options.mail_options)
+    except FaxgateError as error:
+        return replace(message, refusal=error)
+    reader = _Reader(options, message.options.get("password", ""))
     try:
         reader.take(mime.leaves(octets, header, body))
     except FaxgateError as error:
@@ -123,6 +134,13 @@ def read(content: Content, options: Options) -> Message:
     if reader.refusal:
         return replace(message, parts=_none_faxed(reader.parts), refusal=reader.refusal)
     return replace(message, parts=tuple(reader.parts), text=reader.text)
+
+
+def _with_options(message: Message, header: Header, allowed: frozenset[str]) -> Message:
+    """Raises BadField."""
+    named = dict.fromkeys(name for name in header.keys() if is_field(name))  # noqa: SIM118  # no mapping
+    found = written(message.subject, {name: _field(header, name) for name in named}, allowed)
+    return replace(message, subject=found.subject, options=found.options, ignored=found.ignored)
 
 
 def _field(header: Header, name: str) -> str:
@@ -139,10 +157,11 @@ def _none_faxed(parts: Iterable[Part]) -> tuple[Part, ...]:
 class _Reader:
     """Goes through the leaves and keeps what becomes of them."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, password: str) -> None:
         self.parts: list[Part] = []
         self.refusal: FaxgateError | None = None
         self._options = options
+        self._password = password
         self._plain: list[str] = []
         self._written: list[mail.Written] = []
         self._by_id: dict[str, tuple[str, bytes]] = {}
@@ -247,11 +266,13 @@ class _Reader:
 
     def _faxed(self, name: str, kind: Kind, content: bytes, place: int) -> Part:
         pages = None
-        if self._options.inspect:
-            try:
+        try:
+            if self._password and kind is Kind.PDF:
+                content = _unlocked(content, name, self._password)
+            if self._options.inspect:
                 pages = _count_pages(content, kind, name, self._options.max_pages)
-            except FaxgateError as error:
-                return self._refused(name, kind.value, len(content), error)
+        except FaxgateError as error:
+            return self._refused(name, kind.value, len(content), error)
         kept: Content = content
         if self._options.spool:
             kept = self._options.spool / f"part-{place}{SUFFIXES[kind]}"
@@ -277,3 +298,9 @@ def _count_pages(content: bytes, kind: Kind, name: str, max_pages: int) -> int |
     from gateway.documents.inspect import inspect
 
     return inspect(content, kind, name, max_pages)
+
+
+def _unlocked(content: bytes, name: str, password: str) -> bytes:
+    from gateway.documents.unlock import unlocked
+
+    return unlocked(content, name, password)

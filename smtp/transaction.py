@@ -8,11 +8,12 @@ entry together before the 250; `end` records whatever came to nothing. How it fa
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from gateway import options
 from gateway.accounts import Account
 from gateway.errors import FaxgateError, NotPermitted, OurTrouble, Refused, UnknownDomain
 from gateway.fax import LeftOut
@@ -20,6 +21,7 @@ from gateway.operator_mail import Passage, to_operator
 from gateway.outbound.submit import MailedDocument, Origin, Submission
 from gateway.routing import FaxRoute, OperatorRoute
 from gateway.smtplog import AttachmentLog, RecipientLog, SmtplogEntry
+from gateway.wording import zone_of
 from smtp import replies
 from smtp.addresses import Address
 from smtp.message import FAXED, LEFT_OUT, Message, Options
@@ -187,23 +189,27 @@ class Transaction:
         return self.entry.reply
 
     async def _read(self, content: bytes | Path) -> Message:
-        options = Options(
+        how = Options(
             faxed=bool(self._routes),
+            mail_options=frozenset(name for route in self._routes.values() for name in route.faxbox.mail_options),
             body_as_page=all(route.faxbox.body_as_page for route in self._routes.values()),
             max_pages=self._policy.limits.pages,
             spool=content.parent if isinstance(content, Path) else None,
         )
         try:
-            return await self._gateway.parse(content, options)
+            return await self._gateway.parse(content, how)
         except TimeoutError:
             self.entry.errors.append("The documents could not be looked into during the session.")
         try:
-            return await self._gateway.parse_slowly(content, options.without_inspection())
+            return await self._gateway.parse_slowly(content, how.without_inspection())
         except TimeoutError as error:
             raise OurTrouble("The mail could not be read in time.") from error
 
     def _note(self, message: Message) -> None:
         self.entry.subject, self.entry.message_id = message.subject, message.message_id
+        if message.ignored:
+            named = ", ".join(message.ignored)
+            self.entry.errors.append(f"options that the faxbox does not allow in mails were not heeded: {named}")
         self.entry.attachments = [
             AttachmentLog(
                 name=part.name,
@@ -220,7 +226,7 @@ class Transaction:
         submission = Submission(
             origin=Origin.of_mail(self.entry),
             entry=self.entry,
-            routes=tuple(self._routes.values()),
+            routes=tuple(self._with_options(route, message) for route in self._routes.values()),
             documents=tuple(
                 MailedDocument(name=part.name, content_type=part.content_type, content=part.content)
                 for part in message.parts
@@ -240,6 +246,12 @@ class Transaction:
         self.entry.reply = f"250 2.0.0 Accepted as {self.entry.id}"
         await self._gateway.submissions.submit(submission)
         self.ended = True
+
+    def _with_options(self, route: FaxRoute, message: Message) -> FaxRoute:
+        """Raises BadField."""
+        heeded = {name: value for name, value in message.options.items() if name in route.faxbox.mail_options}
+        zone = zone_of(route.faxbox, route.account)
+        return replace(route, options=options.read(heeded, zone, self.entry.received_at))
 
     async def _operator_mail(self, content: bytes | Path) -> bytes:
         """The mail as the operator gets it. Raises MailLoop, TooLarge."""

@@ -3,7 +3,6 @@
 It reads structures and decodes no content, so what it passes may still be refused when it is prepared.
 """
 
-import warnings
 from io import BytesIO
 from pathlib import Path
 
@@ -17,12 +16,12 @@ from gateway.documents.kinds import PICTURES, Kind
 MAX_PAGES = 500
 
 
-def inspect(source: bytes | Path, kind: str, name: str, max_pages: int = MAX_PAGES, password: str = "") -> int | None:
+def inspect(source: bytes | Path, kind: str, name: str, max_pages: int = MAX_PAGES) -> int | None:
     """The pages of a document, of plain text about; None where only setting it tells. `kind` is the sniffed content
-    type; `password` opens a PDF that needs one. Raises DocumentRefused."""
+    type. Raises DocumentRefused."""
     match Kind(kind):
         case Kind.PDF:
-            return _pdf(source, name, max_pages, password)
+            return _pdf(source, name, max_pages)
         case image_kind if image_kind in PICTURES:
             with pictures.opened(source, image_kind, name) as image:
                 return len(pictures.page_numbers(image, name, max_pages))
@@ -46,15 +45,15 @@ def _contained(data: bytes, kind: Kind, name: str, max_pages: int) -> int | None
     return None if None in counts else pages
 
 
-def _pdf(source: bytes | Path, name: str, max_pages: int, password: str) -> int:
+def _pdf(source: bytes | Path, name: str, max_pages: int) -> int:
     try:
-        with pdfium.PdfDocument(source, password or None) as document:
+        with pdfium.PdfDocument(source) as document:
             pages = len(document)
             form = document.get_formtype()
     except pdfium.PdfiumError as error:
         if error.err_code == pdfium_c.FPDF_ERR_PASSWORD:
-            raise refusals.encrypted(name, password) from error
-        pages, form = _repaired_pages(source, name, password), pdfium_c.FORMTYPE_NONE
+            raise refusals.encrypted(name) from error
+        pages, form = _repaired_pages(source, name), pdfium_c.FORMTYPE_NONE
     if pages > max_pages:
         raise refusals.too_long(name, max_pages)
     if form == pdfium_c.FORMTYPE_XFA_FULL:
@@ -62,34 +61,21 @@ def _pdf(source: bytes | Path, name: str, max_pages: int, password: str) -> int:
     return pages
 
 
-def _repaired_pages(source: bytes | Path, name: str, password: str) -> int:
+def _repaired_pages(source: bytes | Path, name: str) -> int:
     """The pages that qpdf finds where pdfium finds none."""
-    with opened_pdf(source, name, password) as pdf:
+    with opened_pdf(source, name) as pdf:
         return len(pdf.pages)
 
 
-def opened_pdf(source: bytes | Path, name: str, password: str = "") -> pikepdf.Pdf:
+def opened_pdf(source: bytes | Path, name: str) -> pikepdf.Pdf:
     """The PDF, repaired where that is needed and possible. Raises DocumentRefused."""
     try:
-        pdf = _opened(source, password)
+        pdf = pikepdf.open(BytesIO(source) if isinstance(source, bytes) else source)
         pages = len(pdf.pages)
     except pikepdf.PasswordError as error:
-        raise refusals.encrypted(name, password) from error
+        raise refusals.encrypted(name) from error
     except (pikepdf.PdfError, ValueError, TypeError, RuntimeError, RecursionError) as error:
         raise refusals.broken(name, repr(error)) from error
     if not pages:
         raise refusals.empty(name)
     return pdf
-
-
-def _opened(source: bytes | Path, password: str) -> pikepdf.Pdf:
-    """Raises what pikepdf does."""
-    # Before PDF 2.0 a password was in PDFDocEncoding, which is Latin-1 where passwords are (ISO 32000-1, 7.6.3.3).
-    for written in (password, password.encode("latin-1", "replace")):
-        try:
-            with warnings.catch_warnings(action="ignore"):  # of a password that was not needed
-                return pikepdf.open(BytesIO(source) if isinstance(source, bytes) else source, password=written)
-        except pikepdf.PasswordError:
-            if password.isascii() or isinstance(written, bytes):
-                raise
-    raise AssertionError("unreachable")

@@ -22,8 +22,8 @@ from gateway.documents.kinds import CONTAINERS, Kind
 from gateway.documents.paper import A4, Paper
 from gateway.documents.pictures import Picture
 
-Source = tuple[Path, str, str] | tuple[Path, str, str, str]
-"""A document: its file, its kind (the sniffed content type), its name for people; a password where it needs one."""
+Source = tuple[Path, str, str]
+"""A document: its file, its kind (the sniffed content type), its name for people."""
 
 _DROPPED = frozenset({"/AA", "/JS", "/EF", "/AF"})
 """Additional actions, scripts, embedded and associated files. What the document's root has is not copied at all."""
@@ -43,11 +43,10 @@ def normalise(sources: Sequence[Source], out: Path, max_pages: int, paper: Paper
     """Write `out`. Raises DocumentRefused naming the document that is at fault."""
     repaired = False
     with pikepdf.new() as whole, ExitStack() as open_until_saved, TemporaryDirectory(dir=out.parent) as scratch:
-        for path, kind, name, *given in sources:
-            password = given[0] if given else ""
-            inspect(path, kind, name, max_pages, password)
+        for path, kind, name in sources:
+            inspect(path, kind, name, max_pages)
             for part in _as_pdfs(path, Kind(kind), name, Path(scratch), paper, max_pages):
-                pdf = open_until_saved.enter_context(opened_pdf(part, name, password))
+                pdf = open_until_saved.enter_context(opened_pdf(part, name))
                 _append(whole, pdf, name)
                 repaired |= bool(pdf.get_warnings())
             if len(whole.pages) > max_pages:

@@ -142,7 +142,7 @@ class Calling:
         except FaxgateError as error:
             log.error("fax %s: its document cannot be prepared now: %s %s", fax.id, error, error.detail)
             now = self.clock.now()
-            if now - fax.created_at < GIVE_UP_AFTER:
+            if now - fax.wanted_at < GIVE_UP_AFTER:
                 put_off = retry.RetryAt(now + PUT_OFF, counted=False)
                 await self.conclusion.again(fax, None, None, put_off, error.text)
             else:

@@ -8,19 +8,21 @@ stored. When `place` returns, the fax is durably queued.
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from email_validator import EmailNotValidError, validate_email
 
+from gateway import options
 from gateway.accounts import Account, Faxbox
 from gateway.clock import Clock
 from gateway.documents import refusals
 from gateway.documents.inspect import inspect
 from gateway.documents.installed import taken
 from gateway.documents.kinds import Kind, kind_of
+from gateway.documents.unlock import unlock
 from gateway.errors import BadField, BadNumber, Conflict, DocumentRefused, NotFound
 from gateway.fax import Direction, DocumentRequest, Fax
 from gateway.ids import new_id
@@ -33,6 +35,7 @@ from gateway.sandbox import Sandbox
 from gateway.store import accounts, faxes, idempotency
 from gateway.store.engine import Store
 from gateway.store.idempotency import Once
+from gateway.wording import zone_of
 
 TIFF = "image/tiff"
 REMOVED = "The document of this fax has been removed; it cannot be sent again."
@@ -67,6 +70,8 @@ class Order:
     notifications: dict[str, object] = field(default_factory=dict)
     request: DocumentRequest | None = None
     uploads: Sequence[Upload] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+    """As `gateway.options` reads them."""
     once: Once | None = None
     """The name that the client gave to its request."""
 
@@ -82,6 +87,7 @@ class Changes:
     retries: int | None = None
     faxbox_id: str | None = None
     notifications: dict[str, object] | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +108,9 @@ class Orders:
         if order.once is not None and (first := await self._first(order.once)) is not None:
             return first
         route = await self._route(order)
-        documents = await self._looked_into(order.uploads)
+        if route.options.password and order.request is not None:
+            raise BadField("password", "A password opens what comes along with the order, not what is fetched.")
+        documents = await self._looked_into(order.uploads, route.options.password)
         submission = Submission(
             origin=Origin(id=new_id(), via="api"),
             routes=(route,),
@@ -127,6 +135,7 @@ class Orders:
             retries=old.retries if changes.retries is None else changes.retries,
             faxbox_id=old.faxbox_id if changes.faxbox_id is None else changes.faxbox_id,
             notifications=old.notifications if changes.notifications is None else changes.notifications,
+            options={**({"cost_code": old.cost_code} if old.cost_code else {}), **changes.options},
         )
         submission = Submission(
             origin=Origin(id=new_id(), via="api", sender=old.sender, subject=old.subject),
@@ -154,6 +163,7 @@ class Orders:
             retries=1 if changes.retries is None else changes.retries,
             faxbox_id=received.faxbox_id if changes.faxbox_id is None else changes.faxbox_id,
             notifications=changes.notifications or {},
+            options=changes.options,
         )
         route = await self._route(order, known=received)
         folder = Path(tempfile.mkdtemp(prefix="forward-", dir=self.spool))
@@ -213,13 +223,16 @@ class Orders:
             if owner is None and calling not in numbers:
                 raise BadField("from_number", f"{order.from_number} is not a number of this account.")
         box = _box(order, owner, boxes, strict=known is None or order.faxbox_id != known.faxbox_id)
-        return FaxRoute(account=account, faxbox=box, number=order.to_number, destination=destination)
+        chosen = options.read(order.options, zone_of(box, account), self.clock.now())
+        return FaxRoute(account=account, faxbox=box, number=order.to_number, destination=destination, options=chosen)
 
-    async def _looked_into(self, uploads: Sequence[Upload]) -> tuple[MailedDocument, ...]:
+    async def _looked_into(self, uploads: Sequence[Upload], password: str) -> tuple[MailedDocument, ...]:
         """The documents, each opened in the sandbox as far as a second allows; preparing looks again."""
         documents, pages = [], 0
         for upload in uploads:
             kind = await asyncio.to_thread(_kind, upload)
+            if password and kind is Kind.PDF:
+                await self.sandbox.run(unlock, upload.file, upload.name, password)
             with suppress(TimeoutError):  # it takes longer than a client should wait: preparing will tell
                 counted = await self.sandbox.quick(inspect, upload.file, kind.value, upload.name, self.max_pages)
                 pages += counted or 0

@@ -1,4 +1,6 @@
-"""How the pages of a fax are made, as its faxbox has it: rendering and cover page. Pure but for reading the templates.
+"""How the pages of a fax are made, as its sender or its faxbox has it: rendering and cover page.
+
+Pure but for reading the templates.
 
 An installation overrides the cover's template with `cover/cover.html` in `FAXGATE_TEMPLATES_DIR`, an account with
 `accounts/ID/cover/cover.html` there; a `logo.png` or `logo.jpg` beside a template stands on it.
@@ -50,18 +52,23 @@ def _logo(folder: Path) -> str:
     return ""
 
 
-def rendering_of(box: Faxbox | None, account: Account) -> Rendering:
+def rendering_of(fax: Fax, box: Faxbox | None, account: Account) -> Rendering:
     paper = LETTER if account.country in LETTER_COUNTRIES else A4
-    if box is None:
-        return Rendering(paper=paper)
+    look = fax.mode or (box.look if box else Look.AUTO)
+    resolution = fax.resolution or (box.resolution if box else Resolution.FINE)
     return Rendering(
-        look=Look(box.look), resolution=Resolution(box.resolution), paper=paper, drop_blank_end=box.drop_blank_end
+        look=Look(look),
+        resolution=Resolution(resolution),
+        paper=paper,
+        drop_blank_end=box.drop_blank_end if box else False,
     )
 
 
 def has_cover(fax: Fax, box: Faxbox | None) -> bool:
     if box is None:
         return False
+    if fax.cover is not None:
+        return fax.cover
     return box.cover_page == ALWAYS or (box.cover_page == WITH_TEXT and bool(fax.message))
 
 

@@ -45,6 +45,7 @@ def next_call(
         v17=means.v17,
         t38=means.t38,
         first_page=first_page(calls, fax.pages) if box and box.resume else 1,
+        cost_code=fax.cost_code,
     )
 
 

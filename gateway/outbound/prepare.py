@@ -79,7 +79,7 @@ class Preparation:
                     fax,
                     Status.PENDING,
                     now,
-                    due_at=now,
+                    due_at=max(now, fax.send_at or now),
                     error="",
                     pdf_key=image.pdf_key,
                     image_key=image.image_key,
@@ -124,7 +124,7 @@ class Preparation:
             raise OurTrouble("The document cannot be prepared right now.", detail=str(error)) from error
         try:
             pdf, image = folder / "fax.pdf", folder / "fax.tiff"
-            rendering = rendering_of(box, account)
+            rendering = rendering_of(fax, box, account)
             pages = await self.sandbox.run(make_image, sources, pdf, image, self.max_pages, rendering, cover)
             now = self.clock.now()
             pdf_key, image_key = (key_for(new_id(), kind, now) for kind in ("application/pdf", "image/tiff"))

@@ -206,18 +206,24 @@ class Submissions:
                 status=Status.PENDING if ready else Status.ATTACHING_FILES,
                 created_at=now,
                 updated_at=now,
-                due_at=now,
+                due_at=max(now, route.options.at or now) if ready else now,
+                send_at=route.options.at,
+                priority=route.options.priority,
+                cost_code=route.options.cost_code,
+                cover=route.options.cover,
+                resolution=route.options.resolution,
+                mode=route.options.mode,
                 via=origin.via,
                 submission_id=origin.id,
                 sender=origin.sender,
                 subject=origin.subject,
-                message=submission.message if route.faxbox.cover_page != NEVER else "",
+                message=submission.message if _may_have_cover(route) else "",
                 message_id=origin.message_id,
                 repeat_key=_repeat_key(route, origin.sender, submission.repeat_of),
                 resubmitted_from=rendered.fax_id if rendered else origin.resubmitted_from,
                 from_name=(route.faxbox.caller_name or route.faxbox.name) if told.from_name is None else told.from_name,
                 from_number=route.faxbox.number if told.from_number is None else told.from_number,
-                to_name=told.to_name,
+                to_name=route.options.to or told.to_name,
                 to_number=route.number,
                 destination=route.destination,
                 retries=route.faxbox.retries if told.retries is None else told.retries,
@@ -329,6 +335,10 @@ def _fill_in(entry: SmtplogEntry, fax: Fax, first: str | None) -> None:
     for recipient in entry.recipients:
         if recipient.destination == fax.destination and recipient.faxbox_id == fax.faxbox_id:
             recipient.fax_id = first or fax.id
+
+
+def _may_have_cover(route: FaxRoute) -> bool:
+    return route.faxbox.cover_page != NEVER if route.options.cover is None else route.options.cover
 
 
 def _repeat_key(route: FaxRoute, sender: str, repeat_of: str) -> str | None:

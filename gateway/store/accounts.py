@@ -216,7 +216,7 @@ async def _faxboxes(connection: AsyncConnection, query: Select[Any]) -> list[Fax
 
 
 def _box(row: RowMapping, numbers: list[str], address_domain: str, generated_domain: str) -> Faxbox:
-    lists = {name: tuple(row[name]) for name in ("permits", "inbound_email", "outbound_email")}
+    lists = {name: tuple(row[name]) for name in ("permits", "inbound_email", "outbound_email", "mail_options")}
     domains = {"address_domain": address_domain, "generated_domain": generated_domain}
     return Faxbox(**{**row, **lists, **domains, "numbers": tuple(numbers)})
 

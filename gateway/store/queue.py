@@ -13,7 +13,7 @@ from sqlalchemy import and_, delete, exists, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.fax import Fax, Status
+from gateway.fax import Direction, Fax, Status
 from gateway.ids import new_id
 from gateway.store import events, lines, tables
 from gateway.store.faxes import from_row
@@ -87,10 +87,32 @@ async def claim_call(
     )
     for row in (await connection.execute(query)).mappings().all():
         fax = from_row({key: value for key, value in row.items() if key != "max_calls"})
+        fax = await _before(connection, fax, now) or fax
         line = await _take_slots(connection, fax, row["max_calls"], usable)
         if line is not None:
             return await _claim(connection, fax, Status.PROCESSING, now, lease_until), line
     return None
+
+
+async def _before(connection: AsyncConnection, fax: Fax, now: datetime) -> Fax | None:
+    """Another fax of the same account that goes before this one: priorities are the account's own business, and get it
+    no call sooner than another account."""
+    query = (
+        select(_fax)
+        .where(
+            _fax.c.status == Status.PENDING,
+            _fax.c.account_id == fax.account_id,
+            _fax.c.direction == Direction.OUTBOUND,
+            _fax.c.due_at <= now,
+            _fax.c.priority < fax.priority,
+            ~exists().where(_slot.c.kind == "destination", _slot.c.key == _fax.c.destination),
+        )
+        .order_by(_fax.c.priority, _fax.c.due_at, _fax.c.id)
+        .limit(1)
+        .with_for_update(of=_fax, skip_locked=True)
+    )
+    row = (await connection.execute(query)).mappings().first()
+    return None if row is None else from_row(row)
 
 
 async def _usable(connection: AsyncConnection, free: Sequence[Channels]) -> list[Channels]:

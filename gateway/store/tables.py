@@ -100,6 +100,7 @@ faxbox = Table(
     Column("drop_blank_end", Boolean, nullable=False, server_default=text("false")),
     Column("cover_page", String(8), nullable=False, server_default="never"),
     _text("confidentiality"),
+    _json("mail_options"),
     # As it was written: a domain, or an address at it. `domain` holds the domain itself.
     _text("custom_address"),
     _json("inbound_email"),
@@ -177,6 +178,14 @@ fax = Table(
     Column("tries", Integer, nullable=False),
     Column("cancel_requested", Boolean, nullable=False),
     Column("first_dialled_at", Utc, nullable=True),
+    Column("send_at", Utc, nullable=True),
+    # The smaller goes first.
+    Column("priority", Integer, nullable=False, server_default="0"),
+    _text("cost_code"),
+    # Three choices of the sender's; None and empty text leave them to the faxbox.
+    Column("cover", Boolean, nullable=True),
+    Column("resolution", String(12), nullable=False, server_default=""),
+    Column("mode", String(8), nullable=False, server_default=""),
     # A document to be fetched, as the Faxes API has it: url, method, content, content_type, host, referer.
     Column("request", Json, nullable=True),
     _json("documents"),
@@ -217,6 +226,7 @@ attempt = Table(
     Column("v17", Boolean, nullable=False, server_default=text("true")),
     Column("t38", Boolean, nullable=True),
     Column("first_page", Integer, nullable=False, server_default="1"),
+    _text("cost_code"),
     Column("outcome", String(16), nullable=False, server_default=""),
     Column("counted", Boolean, nullable=False),
     Column("result", Json, nullable=True),

@@ -53,6 +53,7 @@ async def made(house: House, store: Store) -> list[Attempt]:
         v17=False,
         t38=True,
         first_page=2,
+        cost_code="4711",
         result=talked,
         outcome="completed",
     )
@@ -111,6 +112,7 @@ async def test_the_calls_in_both_directions_newest_first(
         "v17": False,
         "t38_asked": True,
         "first_page": 2,
+        "cost_code": "4711",
     }
     assert (body["data"][0]["outcome"], body["data"][0]["ended_at"], body["data"][0]["counted"]) == ("", "", False)
 

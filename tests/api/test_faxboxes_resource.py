@@ -43,6 +43,7 @@ FULL: dict[str, Any] = {
     "resume": True,
     "rendering": {"look": "text", "resolution": "standard", "drop_blank_end": True},
     "cover_page": {"when": "always", "confidentiality": "For the named person alone."},
+    "mail_options": ["cover", "at"],
 }
 CLEAR: dict[str, Any] = {
     "caller_id": "",
@@ -59,6 +60,7 @@ CLEAR: dict[str, Any] = {
     "resume": False,
     "rendering": {"look": "auto", "resolution": "fine", "drop_blank_end": False},
     "cover_page": {"when": "never", "confidentiality": ""},
+    "mail_options": [],
 }
 
 

@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -434,3 +435,51 @@ async def test_a_fuzzer_that_believes_the_description_finds_it_true(
         await asyncio.to_thread(fuzz, operation, GenerationMode.POSITIVE, address, house)
         if operation.body:
             await asyncio.to_thread(fuzz, operation, GenerationMode.NEGATIVE, address, house)
+
+
+async def test_a_fax_with_options(alice: Alice) -> None:
+    locked = papers.saved(papers.pdf(b""), pikepdf.Encryption(user="s3cr3t", owner="own", R=6))
+    at = (Clock().now() + timedelta(days=2)).isoformat(timespec="seconds")
+    asked = {
+        **ASKED,
+        "cover": True,
+        "resolution": "superfine",
+        "mode": "photo",
+        "priority": "high",
+        "cost_code": "4711",
+        "at": at,
+        "password": "s3cr3t",
+    }
+    files = {"data": (None, json.dumps(asked), "application/json"), "document": ("a.pdf", locked, "application/pdf")}
+    shown = await alice.put(files=files)
+    assert (shown["priority"], shown["cost_code"]) == ("high", "4711")
+    assert shown["at"][:10] == at[:10]
+    async with alice.store.read() as connection:
+        fax = await faxes.find(connection, shown["id"])
+    assert (fax.cover, fax.resolution, fax.mode, fax.priority) == (True, "superfine", "photo", -1)
+    assert "s3cr3t" not in repr(fax)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("at", "tomorrow"),
+        ("at", "2020-01-01 09:00"),
+        ("resolution", "ultra"),
+        ("cost_code", "x" * 65),
+        ("cover", "maybe"),
+    ],
+)
+async def test_an_option_that_is_wrong_is_named(alice: Alice, field: str, value: str) -> None:
+    answer = await alice.client.put(
+        alice.house.alice.faxes, headers=alice.house.alice.headers, json={"data": {**AT_URL, field: value}}
+    )
+    assert answer.status_code == 400
+    assert field in answer.json()["data"]
+
+
+async def test_a_password_for_a_document_that_is_fetched_is_refused(alice: Alice) -> None:
+    answer = await alice.client.put(
+        alice.house.alice.faxes, headers=alice.house.alice.headers, json={"data": {**AT_URL, "password": "x"}}
+    )
+    assert (answer.status_code, "password" in answer.json()["data"]) == (400, True)

@@ -12,7 +12,6 @@ from pikepdf import Array, Dictionary, Name, String
 
 from gateway.documents.inspect import inspect
 from gateway.documents.kinds import Kind
-from gateway.documents.normalise import Source
 from gateway.documents.prepare import prepare
 from gateway.errors import DocumentRefused
 from tests.documents import papers
@@ -134,33 +133,6 @@ def test_passwords(tmp_path: Path, R: Literal[4, 6]) -> None:  # noqa: N803  # a
     assert inspect(owned, Kind.PDF, "a.pdf") == 1
     prepared(tmp_path, (owned, Kind.PDF))
     assert words(tmp_path / "fax.pdf") == ["Hello"]
-
-
-@pytest.mark.parametrize("R", [4, 6])
-@pytest.mark.parametrize("password", ["secret", "Käse", "owner"])
-def test_the_password_opens(tmp_path: Path, R: Literal[4, 6], password: str) -> None:  # noqa: N803
-    users = "secret" if password == "owner" else password
-    locked = papers.saved(papers.pdf(papers.line_of("Hello")), pikepdf.Encryption(user=users, owner="owner", R=R))
-    source = papers.file(tmp_path / "locked", locked)
-    for document in (locked, source):
-        assert inspect(document, Kind.PDF, "a.pdf", password=password) == 1
-        with pytest.raises(DocumentRefused, match="is protected by a password, which is not the one") as caught:
-            inspect(document, Kind.PDF, "a.pdf", password="wrong")
-        assert "wrong" not in caught.value.text + caught.value.detail
-    other = papers.file(tmp_path / "other", papers.letter())
-    sources: list[Source] = [(source, Kind.PDF, "a.pdf", password), (other, Kind.PDF, "b.pdf")]
-    assert prepare(sources, tmp_path / "fax.pdf", tmp_path / "fax.tif", 10) == 2
-    assert words(tmp_path / "fax.pdf") == ["Hello", "Page 1 of 1"], "and nobody needs it any more"
-    with pytest.raises(DocumentRefused, match="is not the one that was given"):
-        prepare([(source, Kind.PDF, "a.pdf", "wrong")], tmp_path / "fax.pdf", tmp_path / "fax.tif", 10)
-
-
-def test_a_password_for_what_has_none_does_no_harm(tmp_path: Path) -> None:
-    native = image_bytes(arrow("1", (1728, 2200)), "TIFF", compression="group4", dpi=(204, 196))
-    for data, kind in ((papers.letter(), Kind.PDF), (native, Kind.TIFF), (b"Hello", Kind.TEXT)):
-        source = papers.file(tmp_path / "in", data)
-        assert inspect(data, kind, "a", password="secret") == 1
-        assert prepare([(source, kind, "a", "secret")], tmp_path / "fax.pdf", tmp_path / "fax.tif", 10) == 1
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,22 @@ async def test_the_fax_that_is_due_first_is_claimed_first(store: Store, clock: M
     assert due.id == later.id
 
 
+async def test_what_is_urgent_goes_before_the_other_faxes_of_its_account_alone(
+    store: Store, clock: MovedClock, seed: Seed
+) -> None:
+    account, other = await seed.account(), await seed.account()
+    before = [clock.now() - timedelta(minutes=minutes) for minutes in (5, 4, 3, 2, 1)]
+    low = await seed.fax(account, "+12025550191", due_at=before[0], priority=1)
+    normal = await seed.fax(account, "+12025550192", due_at=before[1])
+    theirs = await seed.fax(other, "+12025550193", due_at=before[2], priority=1)
+    high = await seed.fax(account, "+12025550194", due_at=before[4], priority=-1)
+    tomorrow = await seed.fax(account, "+12025550195", due_at=clock.now() + timedelta(days=1), priority=-1)
+    claims = [await claim(store, clock) for _ in range(5)]
+    # Urgent ones take the turn of their own account; the other account's turn comes when it would have come.
+    assert [fax and fax.id for fax in claims] == [high.id, normal.id, low.id, theirs.id, None]
+    assert tomorrow.due_at is not None
+
+
 async def test_a_destination_is_called_once_at_a_time(store: Store, clock: MovedClock, seed: Seed) -> None:
     account = await seed.account()
     await seed.fax(account)
