@@ -22,7 +22,8 @@ Which file for what:
     mail, letters, operator_mail         our own mails: sent, written, passed on
     fetching                             document URLs, never from inside
     storage, storage_s3                  the documents store
-    settings, app, desk, cli, doctor, demo      reading the settings, building and running it all
+    settings, building, app              reading the settings, building and running it all
+    desk, cli, doctor, demo              what an operator does by hand
 
 Imports run one way: nouns and pure decisions <- ports <- flows <- doors (`smtp`, `admin_api`) <- `app` <- `cli`.
 Adapters (`lines`, `mail`, `storage`) know nouns and ports only. import-linter holds it (see pyproject.toml).

@@ -7,31 +7,24 @@ process has all three by default; several processes share one database.
 import asyncio
 import logging
 import os
-import secrets
-import socket
-from collections.abc import Collection, Iterator
-from contextlib import AsyncExitStack, contextmanager, suppress
+from collections.abc import Collection
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from admin_api.app import api
 from admin_api.server import Server as HttpServer
-from gateway.administration import SCOPES
 from gateway.alerts import Operator
+from gateway.building import build_documents, build_lines, build_mailer, hostname_of, remember_admin_token
 from gateway.clock import Clock
-from gateway.desk import Desk
 from gateway.dispatcher import Dispatcher
 from gateway.errors import NotFound, OurTrouble
 from gateway.fetching import Fetcher
 from gateway.housekeeping import keep_house
 from gateway.inbound import Inbound
 from gateway.letters import TEMPLATES
-from gateway.lines.freeswitch.line import freeswitch_lines
-from gateway.lines.loopback import LoopbackLine
-from gateway.mail import mailer_from_url
 from gateway.notices import Postman
 from gateway.outbound.attempt import Calling
 from gateway.outbound.conclusion import Conclusion
@@ -40,13 +33,12 @@ from gateway.outbound.order import Orders
 from gateway.outbound.paper import Templates
 from gateway.outbound.prepare import Preparation
 from gateway.outbound.submit import Submissions
-from gateway.ports import Documents, Line, Mailer
+from gateway.ports import Line
 from gateway.routing import Routing
 from gateway.sandbox import PRELOAD, Sandbox
-from gateway.settings import BadSettingsError, Settings, host_and_port
+from gateway.settings import ROLES, Settings, host_and_port
 from gateway.spool import remove_abandoned
-from gateway.storage import documents_from_url
-from gateway.store import accounts, queue
+from gateway.store import queue
 from gateway.store.engine import Store
 from gateway.store.wake import EVENTS, Wake
 from smtp.message import Message, Options, read
@@ -55,8 +47,6 @@ from smtp.server import Server as SmtpServer
 from smtp.transaction import Gateway as SmtpGateway
 
 log = logging.getLogger(__name__)
-
-ROLES = ("smtp", "api", "worker")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,79 +284,6 @@ class App:
         """Stop everything, in the opposite order; calls that still run are hung up."""
         await self.hang_up()
         await self._stack.aclose()
-
-
-async def open_desk(settings: Settings) -> Desk:
-    """The operator's desk on the database that the settings name. Raises OurTrouble, BadSettingsError."""
-    clock = Clock()
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    documents = build_documents(settings)
-    store = await Store.open(settings.database)
-    await remember_admin_token(store, settings, clock)
-    wake = Wake(settings.database)
-    await wake.start()
-    store.events_written = partial(wake.soon, EVENTS)
-    return Desk(store, wake, documents, clock)
-
-
-def build_documents(settings: Settings) -> Documents:
-    """The store that `FAXGATE_DOCUMENTS_URL` names. Raises BadSettingsError."""
-    with _named("FAXGATE_DOCUMENTS_URL"):
-        return documents_from_url(settings.documents, settings.data_dir / "cache")
-
-
-def build_mailer(settings: Settings) -> Mailer:
-    """Where our mails leave, as `FAXGATE_MAIL_URL` names it. Raises BadSettingsError."""
-    with _named("FAXGATE_MAIL_URL"):
-        return mailer_from_url(settings.mail, hostname=hostname_of(settings))
-
-
-def build_lines(settings: Settings) -> list[Line]:
-    """The lines that `FAXGATE_LINES` names. Raises BadSettingsError."""
-    folder = settings.data_dir / "lines"
-    with _named("FAXGATE_LINES"):
-        schemes = {urlsplit(url).scheme for url in settings.lines}
-        if unknown := schemes - {"loopback", "freeswitch"}:
-            raise ValueError(
-                f"{', '.join(sorted(unknown)) or 'nothing'}: is unknown; take loopback:// or freeswitch://"
-            )
-        if "loopback" in schemes:
-            return [LoopbackLine.from_url(url, folder / "loopback") for url in settings.lines]
-        freeswitches = freeswitch_lines(settings.lines, folder / "freeswitch")
-        own = (settings.data_dir / "spool").absolute()
-        if any(line.options.spool.is_relative_to(own) for line in freeswitches):
-            raise ValueError(f"freeswitch line: spool: {own} is the gateway's own, which it cleans up; name another")
-        return [*freeswitches]
-
-
-def hostname_of(settings: Settings) -> str:
-    return settings.smtp_hostname or socket.getfqdn()
-
-
-async def remember_admin_token(store: Store, settings: Settings, clock: Clock) -> str:
-    """The superuser's token: the operator's, or one made at the first start and kept in the data dir, readable by
-    its owner alone."""
-    given = settings.admin_token.get_secret_value()
-    kept = settings.data_dir / "admin_token"
-    if not given and kept.exists():
-        given = kept.read_text().strip()
-    if not given:
-        given = secrets.token_hex(32)
-        kept.touch(mode=0o600)
-        kept.write_text(given + "\n")
-    async with store.begin() as connection:
-        if await accounts.token(connection, given, clock.now()) is None:
-            await accounts.add_token(connection, given, None, SCOPES, clock.now())
-    return given
-
-
-@contextmanager
-def _named(variable: str) -> Iterator[None]:
-    """A value that a part cannot use is reported under the name of its setting."""
-    try:
-        yield
-    except ValueError as error:
-        raise BadSettingsError(f"{variable}: {error}") from error
 
 
 async def _cancelled(task: "asyncio.Task[None]") -> None:

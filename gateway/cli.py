@@ -13,14 +13,15 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gateway import demo, doctor
-from gateway.administration import Administration
-from gateway.app import ROLES, App, build_lines, open_desk
-from gateway.desk import Desk
 from gateway.errors import FaxgateError
-from gateway.settings import BadSettingsError, read
+from gateway.settings import ROLES, BadSettingsError, read
+
+if TYPE_CHECKING:
+    from gateway.desk import Desk
+
+# Each command imports what it needs: whoever asks for help, or makes a faxbox, does not wait for a web server.
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -85,11 +86,11 @@ def _parser() -> argparse.ArgumentParser:
 
     line = commands.add_parser("line", help="telephone lines").add_subparsers(required=True, metavar="COMMAND")
     _add(line, "list", _showing(_line_list), "list the lines: which are drained, and the calls under way on them")
-    for name, change, text in (
-        ("drain", Desk.drain, "give a line no more calls; those that run go on, and calls that come in are taken"),
-        ("resume", Desk.resume, "let a line have calls again"),
+    for name, text in (
+        ("drain", "give a line no more calls; those that run go on, and calls that come in are taken"),
+        ("resume", "let a line have calls again"),
     ):
-        _add(line, name, _showing(partial(_line_change, change)), text).add_argument("name", metavar="NAME")
+        _add(line, name, _showing(partial(_line_change, name)), text).add_argument("name", metavar="NAME")
 
     _add(commands, "status", _showing(_status), "what is queued, under way and done")
 
@@ -113,7 +114,7 @@ def _add(commands: Any, name: str, command: Command, help_text: str) -> argparse
 # Commands that make or list something
 
 
-def _showing(make: Callable[[Desk, argparse.Namespace], Awaitable[Any]]) -> Command:
+def _showing(make: Callable[["Desk", argparse.Namespace], Awaitable[Any]]) -> Command:
     """A command that prints what `make` returns."""
 
     async def command(options: argparse.Namespace) -> int:
@@ -125,7 +126,9 @@ def _showing(make: Callable[[Desk, argparse.Namespace], Awaitable[Any]]) -> Comm
 
 
 @asynccontextmanager
-async def _desk() -> AsyncIterator[Desk]:
+async def _desk() -> "AsyncIterator[Desk]":
+    from gateway.building import open_desk
+
     desk = await open_desk(read())
     try:
         yield desk
@@ -141,7 +144,9 @@ def _show(made: Any, *, as_json: bool) -> None:
         print("\n".join(f"{name:16} {value}" for name, value in one.items()), end="\n\n")
 
 
-async def _account_add(desk: Desk, options: argparse.Namespace) -> Any:
+async def _account_add(desk: "Desk", options: argparse.Namespace) -> Any:
+    from gateway.administration import Administration
+
     account, token = await Administration(desk.store, desk.wake, desk.clock).add_account(
         options.name,
         domains=options.domain,
@@ -152,11 +157,13 @@ async def _account_add(desk: Desk, options: argparse.Namespace) -> Any:
     return {**asdict(account), "auth_token": token}
 
 
-async def _account_list(desk: Desk, _: argparse.Namespace) -> Any:
+async def _account_list(desk: "Desk", _: argparse.Namespace) -> Any:
     return [asdict(account) for account in await desk.accounts()]
 
 
-async def _faxbox_add(desk: Desk, options: argparse.Namespace) -> Any:
+async def _faxbox_add(desk: "Desk", options: argparse.Namespace) -> Any:
+    from gateway.administration import Administration
+
     box = await Administration(desk.store, desk.wake, desk.clock).add_faxbox(
         await desk.account_id(options.account),
         options.name,
@@ -177,29 +184,29 @@ async def _faxbox_add(desk: Desk, options: argparse.Namespace) -> Any:
     return asdict(box)
 
 
-async def _faxbox_list(desk: Desk, options: argparse.Namespace) -> Any:
+async def _faxbox_list(desk: "Desk", options: argparse.Namespace) -> Any:
     return [asdict(box) for box in await desk.faxboxes(await desk.account_id(options.account))]
 
 
-async def _send(desk: Desk, options: argparse.Namespace) -> Any:
+async def _send(desk: "Desk", options: argparse.Namespace) -> Any:
     return await desk.send(options.faxbox, options.to, options.files)
 
 
-async def _line_list(desk: Desk, _: argparse.Namespace) -> Any:
+async def _line_list(desk: "Desk", _: argparse.Namespace) -> Any:
     return await desk.lines(_line_names())
 
 
-async def _line_change(
-    change: Callable[[Desk, str, Sequence[str]], Awaitable[Any]], desk: Desk, options: argparse.Namespace
-) -> Any:
-    return await change(desk, options.name, _line_names())
+async def _line_change(change: str, desk: "Desk", options: argparse.Namespace) -> Any:
+    return await (desk.drain if change == "drain" else desk.resume)(options.name, _line_names())
 
 
 def _line_names() -> list[str]:
+    from gateway.building import build_lines
+
     return [line.name for line in build_lines(read())]
 
 
-async def _status(desk: Desk, _: argparse.Namespace) -> Any:
+async def _status(desk: "Desk", _: argparse.Namespace) -> Any:
     return await desk.status()
 
 
@@ -227,6 +234,8 @@ async def _serve(options: argparse.Namespace) -> int:
     for library in ("aiosqlite", "mail.log", "alembic", "uvicorn.error", "PIL"):
         logging.getLogger(library).setLevel(logging.WARNING)
     _raise_file_limit()
+    from gateway.app import App
+
     app = App(read(), roles=options.role or ROLES)
     asked = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -257,6 +266,8 @@ def _raise_file_limit() -> None:
 
 
 async def _doctor(options: argparse.Namespace) -> int:
+    from gateway import doctor
+
     if options.missing_packages:
         print(" ".join(doctor.missing_packages()))
         return 0
@@ -270,6 +281,8 @@ async def _doctor(options: argparse.Namespace) -> int:
 
 
 async def _demo(_: argparse.Namespace) -> int:
+    from gateway import demo
+
     return await demo.run()
 
 

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.app import build_documents, build_lines, build_mailer
+from gateway.building import build_documents, build_lines, build_mailer
 from gateway.errors import FaxgateError
 from gateway.settings import BadSettingsError, Settings, host_and_port
 from gateway.store.engine import Store

@@ -1,7 +1,7 @@
 """Settings: one frozen object, read once at the start from the environment and `faxgate.toml`.
 
-Only `app.py` and `cli.py` know it; everything else is given what it needs. A bad value stops the start and names the
-variable.
+Only `app.py`, `building.py` and `cli.py` know it; everything else is given what it needs. A bad value stops the start,
+and names the variable.
 """
 
 import ipaddress
@@ -20,6 +20,10 @@ from pydantic_settings import (
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 LOOPBACK: tuple[Network, ...] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+
+
+ROLES = ("smtp", "api", "worker")
+"""What a gateway process can do; all of it, unless it is told otherwise."""
 
 
 class BadSettingsError(Exception):

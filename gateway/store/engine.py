@@ -14,9 +14,7 @@ from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -28,6 +26,8 @@ from gateway.store.tables import to_json
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+MIGRATIONS = Path(__file__).parent / "migrations"
 
 BUSY_SECONDS = 20
 """How long SQLite waits for another process's write before it gives up."""
@@ -127,10 +127,23 @@ class Store:
 
 def upgrade(connection: Connection, to: str = "head") -> None:
     """Run the migrations on an open connection."""
+    if to == "head" and _version(connection) == max(file.name[:4] for file in MIGRATIONS.glob("versions/[0-9]*.py")):
+        return
+    # Costly to import, and needed once in a long while.
+    from alembic import command
+    from alembic.config import Config
+
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
     command.upgrade(config, to)
+
+
+def _version(connection: Connection) -> str | None:
+    """Which migration the database was last brought to; None where it is new."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
 def _nobody_listens() -> None:

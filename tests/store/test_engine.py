@@ -28,8 +28,8 @@ async def test_the_migrations_build_the_schema(store: Store) -> None:
         assert await connection.run_sync(differences) == []
 
 
-async def test_what_an_older_gateway_has_stored_is_read(database_url: str) -> None:
-    engine, direct = _engines(database_url)
+async def test_what_an_older_gateway_has_stored_is_read(empty_database_url: str) -> None:
+    engine, direct = _engines(empty_database_url)
     with direct.begin() as old:
         upgrade(old, "0001")
         for table, row in (
@@ -42,7 +42,7 @@ async def test_what_an_older_gateway_has_stored_is_read(database_url: str) -> No
     direct.dispose()
     await engine.dispose()
 
-    store = await Store.open(database_url)
+    store = await Store.open(empty_database_url)
     async with store.read() as connection:
         assert not (await accounts.faxbox(connection, "b")).resume
         [call] = await attempts.of_fax(connection, "f")
@@ -55,8 +55,8 @@ async def test_opening_again_changes_nothing(store: Store, database_url: str) ->
     await again.close()
 
 
-async def test_two_processes_may_open_a_new_database_at_once(database_url: str) -> None:
-    stores = await asyncio.gather(*(Store.open(database_url) for _ in range(3)))
+async def test_two_processes_may_open_a_new_database_at_once(empty_database_url: str) -> None:
+    stores = await asyncio.gather(*(Store.open(empty_database_url) for _ in range(3)))
     for store in stores:
         await store.close()
 

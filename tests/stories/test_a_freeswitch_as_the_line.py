@@ -17,7 +17,7 @@ import pytest
 from benchmarks.gateway import Gateway
 from gateway import settings
 from gateway.administration import Administration
-from gateway.app import open_desk
+from gateway.building import open_desk
 from tests.documents import papers
 from tests.lines.bench import draw_fax, until
 from tests.lines.freeswitch.play import Moment, Play

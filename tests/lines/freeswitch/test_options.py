@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.app import build_lines
+from gateway.building import build_lines
 from gateway.lines.freeswitch.line import freeswitch_lines
 from gateway.lines.freeswitch.options import FreeswitchOptions, read_options
 from gateway.settings import BadSettingsError, read
