@@ -202,6 +202,36 @@ Call = TypedDict(
 )
 
 
+class NotificationSummary(TypedDict):
+    """What one recipient is told, in one way."""
+
+    id: str
+    created: Gregorian
+    fax_id: str
+    kind: Annotated[str, Field(description="`receipt`, `failure`, `inbound_fax` or `inbound_failure`.")]
+    way: Annotated[str, Field(description="`email`, `sms` or `callback`.")]
+    recipient: Annotated[str, Field(description="An address, a number or a URL.")]
+    state: Annotated[str, Field(description="`pending`, `sent`, `failed`, or `unavailable`: nothing can send it.")]
+    attempts: int
+    answer: Annotated[str, Field(description="The last one of who should take it.")]
+
+
+class Try(TypedDict):
+    """A try to deliver a notification."""
+
+    number: int
+    at: Annotated[str, Field(description="ISO 8601, UTC.")]
+    outcome: Annotated[str, Field(description="`sent`, `failed`, `unavailable` or `delayed`.")]
+    answer: str
+
+
+class NotificationDetail(NotificationSummary):
+    """A notification with every try to deliver it."""
+
+    due: Annotated[str, Field(description="When it is tried next, ISO 8601; empty where it has ended.")]
+    tries: list[Try]
+
+
 class Moment(TypedDict):
     """Something that happened to a fax."""
 

@@ -21,6 +21,7 @@ from admin_api.events import Events
 from admin_api.faxboxes import Faxboxes
 from admin_api.faxes import Faxes
 from admin_api.health import Health
+from admin_api.notifications import Notifications
 from admin_api.numbers import Numbers
 from admin_api.openapi import Reference
 from admin_api.operations import ACCOUNT, PUBLIC, Operation, routes
@@ -61,6 +62,7 @@ def api(
         *Removing(Removal(store=store, documents=documents, clock=clock)).operations(),
         *Smtplog(store).operations(),
         *Calls(store).operations(),
+        *(Notifications(store, wake, clock).operations() if wake is not None else []),
         *(_administrating(store, wake, clock, throttle) if wake is not None else []),
     ]
     application = Starlette(

@@ -72,6 +72,12 @@ class Callback(BaseModel):
     url: str = Field(default="", max_length=2048, description="http:// or https://; without it nobody is called back.")
     method: Literal["post", "put"] = "post"
     type: Literal["json", "www-url-form-encoded"] = Field(default="json", description="How the body is written.")
+    secret: str = Field(
+        default="",
+        max_length=128,
+        description="`whsec_` and a key in Base64, with which it is signed (Standard Webhooks). We make one if "
+        "there is none; only who may administer the account sees it.",
+    )
 
 
 class Told(BaseModel):
@@ -253,7 +259,7 @@ class Faxboxes:
             found = await accounts.faxbox_page(connection, account_of(request), query.window())
         page = paging.page(query, found, lambda box: Place(box.created_at, box.id))
         revision = revision_of([(box.id, box.revision) for box in page.items])
-        boxes = [shown(box) for box in page.items]
+        boxes = [seen(request, box) for box in page.items]
         return not_modified(request, revision) or success(request, boxes, revision=revision, paging=page.envelope)
 
     async def get(self, request: Request) -> Response:
@@ -292,7 +298,17 @@ class Faxboxes:
             deleted.append(box)
 
         await self.administration.delete_faxbox(account_of(request), _id(request), check)
-        return success(request, shown(deleted[0]))
+        return success(request, seen(request, deleted[0]))
+
+
+def seen(request: Request, box: Faxbox) -> dict[str, Any]:
+    """A faxbox as this caller may see it."""
+    whole = shown(box)
+    if "admin" not in caller(request).scopes:
+        for ways in whole["notifications"].values():
+            if "callback" in ways:
+                ways["callback"] = {name: value for name, value in ways["callback"].items() if name != "secret"}
+    return whole
 
 
 def shown(box: Faxbox) -> dict[str, Any]:
@@ -356,7 +372,7 @@ def _settings(fields: FaxboxFields) -> dict[str, Any]:
 
 
 def _answer(request: Request, box: Faxbox, status: int = 200) -> Response:
-    return success(request, shown(box), revision=str(box.revision), status=status)
+    return success(request, seen(request, box), revision=str(box.revision), status=status)
 
 
 def _id(request: Request) -> str:

@@ -4,6 +4,7 @@ Kazoo's spellings live here and nowhere else. Times are Gregorian seconds; what 
 what has not happened yet has the schema's default.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from admin_api.answers import (
@@ -13,15 +14,20 @@ from admin_api.answers import (
     FaxSummary,
     LiveCall,
     Moment,
+    NotificationDetail,
+    NotificationSummary,
     SmtplogDetail,
     SmtplogSummary,
+    Try,
     TxResult,
     Undefined,
 )
 from gateway import history, options
 from gateway.fax import Attempt, CallResult, Direction, Fax, Progress, Status
 from gateway.smtplog import SmtplogEntry
+from gateway.store import notices
 from gateway.store.listing import ListedFax
+from gateway.store.notices import Notice
 
 UNDEFINED: Undefined = "undefined"
 GREGORIAN_EPOCH = 62_167_219_200
@@ -243,6 +249,29 @@ def call(attempt: Attempt) -> Call:
         "first_page": attempt.first_page,
         "cost_code": attempt.cost_code,
     }
+
+
+def notification_summary(notice: Notice) -> NotificationSummary:
+    """A notification in a list."""
+    return {
+        "id": notice.id,
+        "created": gregorian(notice.created_at),
+        "fax_id": notice.fax_id or "",
+        "kind": notice.kind,
+        "way": notice.way,
+        "recipient": notice.recipient,
+        "state": notice.state,
+        "attempts": notice.attempts,
+        "answer": notice.answer,
+    }
+
+
+def notification_detail(notice: Notice, tries: Sequence[notices.Try]) -> NotificationDetail:
+    """A notification alone."""
+    shown: list[Try] = [
+        {"number": one.number, "at": iso(one.at), "outcome": one.outcome, "answer": one.answer} for one in tries
+    ]
+    return {**notification_summary(notice), "due": iso(notice.due_at), "tries": shown}
 
 
 def moment(happened: history.Moment) -> Moment:

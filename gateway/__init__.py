@@ -3,7 +3,7 @@
     mail in:  smtp.server -> smtp.message (MIME -> parts) -> outbound.submit      [commit, then 250]
     prepare:  dispatcher -> outbound.prepare -> documents (worker process) -> the fax image, checked -> pending
     send:     dispatcher (claims what is due) -> outbound.attempt -> a line -> retry decides (pure)
-              -> store -> notices -> mail
+              -> store -> notices -> postman -> mail, SMS, callback
     fax in:   a line -> inbound (live progress, then stored) -> notices -> mail
     API:      admin_api -> outbound.order -> outbound.submit, removal, administration: it has no logic of its own
 
@@ -14,12 +14,15 @@ Which file for what:
     retry, means, resuming                               what next, how, which pages,
     alerts, explanations, wording                        whether the operator is called, in what words
     ports                                protocols where something crosses a process
-    routing, outbound/, inbound, dispatcher, notices                     the flows of faxes
+    routing, outbound/, inbound, dispatcher                              the flows of faxes
+    notices, postman                     who is told of what; telling them, until it is taken or refused
     administration, checks, removal, history, housekeeping, orphans      what is done to and told of what is stored
     store/                               the database: every query, and every change of a status
     documents/, sandbox                  documents, opened only in worker processes with limits
     lines/                               telephone lines: loopback (T.30 in memory), freeswitch/ (its event socket)
-    mail, letters, operator_mail         our own mails: sent, written, passed on
+    letters, messages, signing           what is told: mails; short messages and facts; the signature of the latter
+    mail, sms, callbacks                 how it leaves: to a relay, to an SMS service, to programs
+    operator_mail                        mails to the operator, passed on
     fetching                             document URLs, never from inside
     storage, storage_s3                  the documents store
     settings, building, app              reading the settings, building and running it all

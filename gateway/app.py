@@ -17,7 +17,8 @@ from pathlib import Path
 from admin_api.app import api
 from admin_api.server import Server as HttpServer
 from gateway.alerts import Operator
-from gateway.building import build_documents, build_lines, build_mailer, hostname_of, remember_admin_token
+from gateway.building import build_documents, build_lines, build_mailer, build_texter, hostname_of, remember_admin_token
+from gateway.callbacks import HttpCallbacks
 from gateway.clock import Clock
 from gateway.dispatcher import Dispatcher
 from gateway.errors import NotFound, OurTrouble
@@ -25,7 +26,6 @@ from gateway.fetching import Fetcher
 from gateway.housekeeping import keep_house
 from gateway.inbound import Inbound
 from gateway.letters import TEMPLATES
-from gateway.notices import Postman
 from gateway.outbound.attempt import Calling
 from gateway.outbound.conclusion import Conclusion
 from gateway.outbound.fetch import Fetching
@@ -34,6 +34,7 @@ from gateway.outbound.paper import Templates
 from gateway.outbound.prepare import Preparation
 from gateway.outbound.submit import Submissions
 from gateway.ports import Line
+from gateway.postman import Postman
 from gateway.routing import Routing
 from gateway.sandbox import PRELOAD, Sandbox
 from gateway.settings import ROLES, Settings, host_and_port
@@ -100,6 +101,7 @@ class App:
         self.documents = build_documents(settings)
         self.lines = build_lines(settings) if self._lines is None else self._lines
         self._mailer = build_mailer(settings)
+        self._texter = build_texter(settings)
         spool = settings.data_dir / "spool"
         spool.mkdir(exist_ok=True, mode=0o700)
         await asyncio.to_thread(remove_abandoned, spool, self.clock.now().timestamp())
@@ -176,6 +178,8 @@ class App:
             self.store,
             self.documents,
             self._mailer,
+            self._texter,
+            HttpCallbacks(settings.fetch_allow),
             self.wake,
             self.clock,
             mail_from=mail_from,

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from gateway.administration import SCOPES
 from gateway.clock import Clock
 from gateway.desk import Desk
-from gateway.ports import Documents, Line, Mailer
+from gateway.ports import Documents, Line, Mailer, Texter
 from gateway.settings import BadSettingsError, Settings
 from gateway.store import accounts
 from gateway.store.engine import Store
@@ -48,6 +48,20 @@ def build_mailer(settings: Settings) -> Mailer:
 
     with _named("FAXGATE_MAIL_URL"):
         return mailer_from_url(settings.mail, hostname=hostname_of(settings))
+
+
+def build_texter(settings: Settings) -> Texter | None:
+    """Who sends short messages, as `FAXGATE_SMS_URL` names it; None where it names nobody. Raises BadSettingsError."""
+    if not settings.sms_url.get_secret_value():
+        return None
+    from gateway.sms import texter_from_url
+
+    with _named("FAXGATE_SMS_URL"):
+        return texter_from_url(
+            settings.sms_url.get_secret_value(),
+            template=settings.sms_template,
+            header=settings.sms_header.get_secret_value(),
+        )
 
 
 def build_lines(settings: Settings) -> list[Line]:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.building import build_documents, build_lines, build_mailer
+from gateway.building import build_documents, build_lines, build_mailer, build_texter
 from gateway.errors import FaxgateError
 from gateway.settings import BadSettingsError, Settings, host_and_port
 from gateway.store.engine import Store
@@ -142,6 +142,7 @@ def _parts(settings: Settings) -> Iterator[Finding]:
     for variable, build in (
         ("FAXGATE_DOCUMENTS_URL", build_documents),
         ("FAXGATE_MAIL_URL", build_mailer),
+        ("FAXGATE_SMS_URL", build_texter),
     ):
         try:
             build(settings)

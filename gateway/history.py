@@ -25,6 +25,7 @@ NOTICE_WORDS = {
     "failure": "the notice that it failed",
     "cancelled": "the notice that it was cancelled",
     "inbound_fax": "the received fax",
+    "inbound_failure": "the notice that a fax could not be received",
 }
 
 
@@ -225,13 +226,21 @@ def _notice(notice: Notice) -> Moment:
     match notice.state:
         case "sent":
             words = f"{_start(what)} was sent to {to}: {answer or 'taken'}."
+        case "unavailable":
+            words = f"{_start(what)} was not sent to {to}: {answer}."
         case "failed":
             words = f"{_start(what)} could not be sent to {to}: {answer or 'no answer'}."
         case _ if notice.attempts:
             words = f"{_start(what)} to {to} is tried again: {answer or 'under way'}."
         case _:
             words = f"{_start(what)} to {to} waits to be sent."
-    facts = {"kind": notice.kind, "recipient": notice.recipient, "attempts": notice.attempts, "answer": notice.answer}
+    facts = {
+        "kind": notice.kind,
+        "way": notice.way,
+        "recipient": notice.recipient,
+        "attempts": notice.attempts,
+        "answer": notice.answer,
+    }
     return Moment(notice.ended_at or notice.created_at, "notice", words, facts)
 
 

@@ -125,7 +125,7 @@ class Inbound:
                 error="" if status is Status.RECEIVED else explain_received(result).sentence,
             )
             await attempts.finish(connection, fax.id, status, result)
-            if status is not Status.FAILED:
+            if status is not Status.FAILED or _was_machine(result):
                 await connection.run_sync(notices.add, await about_received(connection, ended, now))
             trouble = await about_trouble(connection, self.operator, fax, line, result, now)
             await connection.run_sync(notices.add, trouble)
@@ -151,6 +151,11 @@ class Inbound:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         return pdf_key, image_key
+
+
+def _was_machine(result: CallResult) -> bool:
+    """Whether a fax machine has called: nobody is told of people who dial the number by mistake."""
+    return bool(result.remote_station_id or result.rate)
 
 
 def _status(result: CallResult, image: Path | None) -> Status:

@@ -59,6 +59,13 @@ def inbound_fax(
     return message.as_bytes()
 
 
+def inbound_failure(head: Letterhead, fax: Fax, faxbox: Faxbox | None, account: Account) -> bytes:
+    """A machine called to fax something, and not one page came through."""
+    facts = _facts(fax, faxbox, account)
+    facts |= {"why": _why_incomplete(fax.result)}
+    return _letter(head, faxbox, f"Fax from {facts['from']} NOT received", "inbound_failure", facts).as_bytes()
+
+
 def receipt(head: Letterhead, fax: Fax, faxbox: Faxbox | None, account: Account) -> bytes:
     """An outbound fax is delivered: every page was confirmed by the far end."""
     facts = _facts(fax, faxbox, account)

@@ -1,8 +1,8 @@
 """Where our own mails leave: an SMTP relay, or a Maildir for development.
 
 Both deliver one message to one recipient and say truly what became of it. What the relay will never take raises
-MailRefusedError; anything that may pass (its 4xx, no connection, a full disk, our own password refused) raises
-MailDelayedError, and `gateway.notices` tries again. When the connection is lost after the message and before its
+RefusedDeliveryError; anything that may pass (its 4xx, no connection, a full disk, our own password refused) raises
+DelayedDeliveryError, and `gateway.postman` tries again. When the connection is lost after the message and before its
 reply, the mail may have left: that is a delay too, for a mail that comes twice is better than none. A double in SMTP
 is known by its Message-ID and X-Faxgate-Notice; in a Maildir there is none, as the file is named by its key.
 """
@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import aiosmtplib
 
-from gateway.ports import MailDelayedError, Mailer, MailRefusedError
+from gateway.ports import DelayedDeliveryError, Mailer, RefusedDeliveryError
 
 
 def mailer_from_url(url: str, *, hostname: str | None = None) -> Mailer:
@@ -43,7 +43,7 @@ def mailer_from_url(url: str, *, hostname: str | None = None) -> Mailer:
 def _check_addresses(sender: str, recipient: str) -> None:
     # aiosmtplib takes the address out of what looks like a header, and so would mail somebody else.
     if not recipient or any(c in "<>\x7f" or ord(c) < 32 for c in sender + recipient):
-        raise MailRefusedError("An address has a character in it that no address can have.")
+        raise RefusedDeliveryError("An address has a character in it that no address can have.")
 
 
 # A relay
@@ -156,7 +156,7 @@ class SmtpMailer:
             try:
                 smtp = await self._connected()
                 answer = await self._transaction(smtp, sender, recipient, message)
-            except MailRefusedError:
+            except RefusedDeliveryError:
                 self._used_at = time.monotonic()  # a whole answer: the connection is good for the next mail
                 raise
             except BaseException:
@@ -177,7 +177,7 @@ class SmtpMailer:
         encoding = "ascii"
         if not (sender + recipient).isascii():
             if not smtp.supports_extension("smtputf8"):
-                raise MailRefusedError("The relay cannot deliver to internationalised addresses (no SMTPUTF8).")
+                raise RefusedDeliveryError("The relay cannot deliver to internationalised addresses (no SMTPUTF8).")
             options.append("SMTPUTF8")
             encoding = "utf-8"
         if smtp.supports_extension("size"):
@@ -191,12 +191,12 @@ class SmtpMailer:
         except aiosmtplib.SMTPResponseException as error:
             text = _told(error.code, error.message)
             if 500 <= error.code <= 599 and error.code not in _OUR_ACCESS:
-                raise MailRefusedError(text) from error
-            raise MailDelayedError(text) from error
+                raise RefusedDeliveryError(text) from error
+            raise DelayedDeliveryError(text) from error
         except (aiosmtplib.SMTPException, OSError) as error:
-            raise MailDelayedError(f"The relay went away: {error}") from error
+            raise DelayedDeliveryError(f"The relay went away: {error}") from error
         except ValueError as error:
-            raise MailRefusedError(f"An address cannot be sent: {error}") from error
+            raise RefusedDeliveryError(f"An address cannot be sent: {error}") from error
         return _told(answer.code, answer.message)
 
     async def _connected(self) -> aiosmtplib.SMTP:
@@ -226,11 +226,11 @@ class SmtpMailer:
             await smtp.connect()
         except aiosmtplib.SMTPResponseException as error:
             # A 5xx here is about us and not about the mail: it stays.
-            raise MailDelayedError(
+            raise DelayedDeliveryError(
                 f"The relay {relay.host} does not take our mail now: {_told(error.code, error.message)}"
             ) from error
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:  # ValueError: a name of ours that is none
-            raise MailDelayedError(f"The relay {relay.host} cannot be reached: {error}") from error
+            raise DelayedDeliveryError(f"The relay {relay.host} cannot be reached: {error}") from error
         try:
             await self._log_in(smtp)
         except BaseException:
@@ -246,17 +246,17 @@ class SmtpMailer:
                 return
             encrypted = smtp.get_transport_info("sslcontext") is not None
             if not encrypted and not relay.password_in_clear:
-                raise MailDelayedError(
+                raise DelayedDeliveryError(
                     f"The relay {relay.host} offers no TLS, and the password is not sent without it "
                     "(starttls=off in the mail URL allows that)."
                 )
             await smtp.login(relay.user, relay.password)
         except aiosmtplib.SMTPResponseException as error:
-            raise MailDelayedError(
+            raise DelayedDeliveryError(
                 f"The relay {relay.host} does not let us in: {_told(error.code, error.message)}"
             ) from error
         except (aiosmtplib.SMTPException, OSError) as error:
-            raise MailDelayedError(f"The relay {relay.host} cannot be used: {error}") from error
+            raise DelayedDeliveryError(f"The relay {relay.host} cannot be used: {error}") from error
 
     def _drop(self) -> None:
         if self._smtp is not None:
@@ -291,7 +291,7 @@ class MaildirMailer:
         try:
             return await asyncio.to_thread(self._deliver, sender, recipient, message, key)
         except OSError as error:
-            raise MailDelayedError(f"The Maildir cannot be written: {error.strerror}") from error
+            raise DelayedDeliveryError(f"The Maildir cannot be written: {error.strerror}") from error
 
     async def close(self) -> None:
         """Nothing is kept open."""

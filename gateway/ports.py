@@ -1,10 +1,10 @@
-"""Protocols where something crosses a process: the telephone line, the documents store, the mail relay, SMS.
+"""Protocols where something crosses a process: the telephone line, the documents store, the mail relay, SMS, programs.
 
 Adapters (`gateway.lines`, `gateway.storage`, `gateway.mail`) implement these; the flows know only these.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -173,12 +173,12 @@ class Documents(Protocol):
         ...
 
 
-class MailRefusedError(Exception):
-    """The relay's final no (5xx)."""
+class RefusedDeliveryError(Exception):
+    """The final no of who should take a notice: a relay (5xx), an SMS service, a program."""
 
 
-class MailDelayedError(Exception):
-    """The relay cannot take it now (4xx, no connection)."""
+class DelayedDeliveryError(Exception):
+    """It cannot be taken now (4xx, no connection)."""
 
 
 class Mailer(Protocol):
@@ -187,7 +187,47 @@ class Mailer(Protocol):
     async def send(self, *, sender: str, recipient: str, message: bytes, key: str) -> str:
         """Deliver one message to one recipient; returns the relay's answer. `sender` is the envelope sender, empty for
         the null reverse path. `key` is the notice's id and the same at every try, so that an adapter that can tell
-        doubles apart does. Raises MailRefusedError or MailDelayedError."""
+        doubles apart does. Raises RefusedDeliveryError or DelayedDeliveryError."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Texter(Protocol):
+    """Who sends short messages (`FAXGATE_SMS_URL`)."""
+
+    async def send(self, *, recipient: str, text: str, key: str) -> str:
+        """Send a text, in parts where it is long, to a number (E.164); returns the service's answer. `key` is the
+        notice's id. Raises RefusedDeliveryError or DelayedDeliveryError."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackOrder:
+    """A program that is to be told, and of what."""
+
+    url: str
+    method: str = "post"
+    """`post` or `put`."""
+    form: bool = False
+    """As a form, not as JSON."""
+    secret: str = field(default="", repr=False)
+    """`whsec_` and a key in Base64, with which it is signed; not signed if empty."""
+    kind: str
+    """As `fax.completed`."""
+    data: Mapping[str, object]
+    at: datetime
+    """Of what it tells."""
+
+
+class Callbacks(Protocol):
+    """Tells programs."""
+
+    async def send(self, order: CallbackOrder, *, key: str) -> str:
+        """Tell a program; returns its answer. `key` is the notice's id, the same at every try. Raises
+        RefusedDeliveryError or DelayedDeliveryError."""
         ...
 
     async def close(self) -> None: ...

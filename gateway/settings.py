@@ -56,6 +56,11 @@ class Settings(BaseSettings):
     fetch_allow: Annotated[tuple[Network, ...], NoDecode] = ()
     """Internal networks that document URLs and callbacks may reach."""
     sms_url: SecretStr = SecretStr("")
+    """`smpp[s]://user:pass@host:port?source=FAX` or `https://...`; without it nobody is told by SMS."""
+    sms_template: str = '{"to": "{to}", "text": "{text}"}'
+    """What an HTTPS service is sent: JSON with `{to}`, `{text}` and, if it likes, `{id}`."""
+    sms_header: SecretStr = SecretStr("")
+    """A header for it, as `Authorization: Bearer ...`."""
     admin_token: SecretStr = SecretStr("")
     operator: str = "postmaster@localhost"
     """Where mail to `postmaster@` of the served domains goes, and what only an operator can mend."""

@@ -1,29 +1,36 @@
-"""The outbox of our own mails: written in the transaction of what they tell of, sent by `gateway.notices`."""
+"""The outbox of all that is told to somebody: written in the transaction of what it tells of, sent by
+`gateway.postman`."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, and_, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.errors import Conflict, NotFound
 from gateway.ids import new_id
 from gateway.store import tables
+from gateway.store.listing import ALL, NEWEST, Fields, Only, Window, conditions, within
 from gateway.store.tables import storable, values
 
-_notice = tables.notice
+_notice, _attempt = tables.notice, tables.notice_attempt
 
-PENDING, SENT, FAILED = "pending", "sent", "failed"
+PENDING, SENT, FAILED, UNAVAILABLE = "pending", "sent", "failed", "unavailable"
+EMAIL, SMS, CALLBACK = WAYS = "email", "sms", "callback"
+DELAYED = "delayed"
+"""What came of a try that is made again; of the last one it is the notice's state."""
 
-INBOUND_FAX, RECEIPT, FAILURE = "inbound_fax", "receipt", "failure"
+INBOUND_FAX, INBOUND_FAILURE, RECEIPT, FAILURE = "inbound_fax", "inbound_failure", "receipt", "failure"
 OPERATOR_MAIL, OPERATOR_ALERT = "operator_mail", "operator_alert"
-"""The kinds: a received fax, a fax sent, a fax not sent; to the operator a mail to postmaster that is passed on, and a
-trouble of ours."""
+"""The kinds: a received fax, one that could not be received, a fax sent, a fax not sent; to the operator a mail to
+postmaster that is passed on, and a trouble of ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """One mail to one recipient."""
+    """What one recipient is told, in one way."""
 
     id: str
     account_id: str | None
@@ -31,18 +38,36 @@ class Notice:
     kind: str
     """One of the kinds above."""
     recipient: str
+    """An address, a number (E.164) or a URL."""
     state: str
-    """`pending`, `sent` or `failed`."""
+    """`pending`, `sent`, `failed`, or `unavailable` where nothing is configured to send it."""
     created_at: datetime
     due_at: datetime | None = None
     ended_at: datetime | None = None
     attempts: int = 0
     answer: str = ""
-    """The relay's last answer."""
+    """The last one: the relay's, the SMS service's, the program's."""
+    way: str = EMAIL
+    """`email`, `sms` or `callback`."""
     message: bytes | None = None
     """Set where the mail is there already, and not written when it is sent."""
     claim_token: str | None = None
     lease_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Try:
+    """A try to deliver a notice."""
+
+    notice_id: str
+    number: int
+    at: datetime
+    outcome: str
+    """`delayed`, `sent` or `failed`."""
+    answer: str
+
+
+FIELDS: Fields = {name: [_notice.c[name]] for name in ("fax_id", "kind", "way", "recipient", "state")}
 
 
 def new(
@@ -52,6 +77,7 @@ def new(
     *,
     account_id: str | None = None,
     fax_id: str | None = None,
+    way: str = EMAIL,
     message: bytes | None = None,
 ) -> Notice:
     return Notice(
@@ -60,6 +86,7 @@ def new(
         fax_id=fax_id,
         kind=kind,
         recipient=recipient,
+        way=way,
         state=PENDING,
         created_at=now,
         due_at=now,
@@ -90,11 +117,63 @@ async def claim(connection: AsyncConnection, now: datetime, lease_until: datetim
 
 
 async def finish(connection: AsyncConnection, notice: Notice, state: str, answer: str, now: datetime) -> None:
+    await _note(connection, notice, state, answer, now)
     await _release(connection, notice, state=state, answer=answer, ended_at=now, due_at=None, message=None)
 
 
-async def postpone(connection: AsyncConnection, notice: Notice, answer: str, due_at: datetime) -> None:
+async def postpone(connection: AsyncConnection, notice: Notice, answer: str, now: datetime, due_at: datetime) -> None:
+    await _note(connection, notice, DELAYED, answer, now)
     await _release(connection, notice, answer=answer, due_at=due_at)
+
+
+async def _note(connection: AsyncConnection, notice: Notice, outcome: str, answer: str, now: datetime) -> None:
+    """The try that `claim` has counted is over."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    row = {
+        "notice_id": notice.id,
+        "number": notice.attempts,
+        "at": now,
+        "outcome": outcome,
+        "answer": storable(answer),
+    }
+    await connection.execute(dialect.insert(_attempt).values(row).on_conflict_do_nothing())
+
+
+async def again(connection: AsyncConnection, notice_id: str, account_id: str, now: datetime) -> Notice:
+    """Have a notice that has ended sent once more. Raises NotFound; Conflict where it has not ended, or its message was
+    passed on and is not kept."""
+    notice = await find(connection, notice_id, account_id)
+    if notice.state == PENDING:
+        raise Conflict("This notification is still under way.")
+    if notice.fax_id is None:
+        raise Conflict("This notification cannot be sent again: what it said is not kept.")
+    query = update(_notice).where(_notice.c.id == notice.id, _notice.c.state == notice.state)
+    changed = await connection.execute(query.values(state=PENDING, due_at=now, ended_at=None, created_at=now))
+    if changed.rowcount != 1:
+        raise Conflict("This notification has just been changed; look again.")
+    return replace(notice, state=PENDING, due_at=now, ended_at=None, created_at=now)
+
+
+async def find(connection: AsyncConnection, notice_id: str, account_id: str) -> Notice:
+    """A notice of the account. Raises NotFound."""
+    query = select(_notice).where(_notice.c.id == notice_id, _notice.c.account_id == account_id)
+    row = (await connection.execute(query)).mappings().first()
+    if row is None:
+        raise NotFound("There is no such notification.")
+    return Notice(**row)
+
+
+async def page(connection: AsyncConnection, account_id: str, window: Window = NEWEST, only: Only = ALL) -> list[Notice]:
+    """Notices of the account's faxes, the newest first."""
+    query = select(_notice).where(_notice.c.account_id == account_id, *conditions(only, FIELDS))
+    found = await connection.execute(within(query, window, _notice.c.created_at, _notice.c.id))
+    return [Notice(**row) for row in found.mappings()]
+
+
+async def tries(connection: AsyncConnection, notice_id: str) -> list[Try]:
+    """Every try to deliver a notice, the first one first."""
+    query = select(_attempt).where(_attempt.c.notice_id == notice_id).order_by(_attempt.c.number)
+    return [Try(**row) for row in (await connection.execute(query)).mappings()]
 
 
 async def _release(connection: AsyncConnection, notice: Notice, **changes: object) -> None:

@@ -295,6 +295,8 @@ notice = Table(
     _id("account_id", nullable=True),
     _id("fax_id", nullable=True, index=True),
     Column("kind", String(24), nullable=False),
+    # `email`, `sms` or `callback`; the recipient is an address, a number or a URL.
+    Column("way", String(8), nullable=False, server_default="email"),
     _text("recipient"),
     Column("state", String(12), nullable=False),
     Column("due_at", Utc, nullable=True),
@@ -307,8 +309,19 @@ notice = Table(
     Column("claim_token", String(32), nullable=True),
     Column("lease_until", Utc, nullable=True),
     Index("ix_notice_due", "state", "due_at"),
+    Index("ix_notice_listing", "account_id", "created_at", "id"),
 )
 
+notice_attempt = Table(
+    "notice_attempt",
+    metadata,
+    # A try to deliver a notice, and what was answered.
+    _id("notice_id", ForeignKey("notice.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("at", Utc, nullable=False),
+    Column("outcome", String(12), nullable=False),
+    _text("answer"),
+)
 
 event = Table(
     "event",

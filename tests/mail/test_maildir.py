@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.mail import MaildirMailer, mailer_from_url
-from gateway.ports import MailDelayedError, MailRefusedError
+from gateway.ports import DelayedDeliveryError, RefusedDeliveryError
 
 MESSAGE = b"From: faxgate@fax.example.com\r\nTo: alice@example.com\r\nSubject: hello\r\n\r\nbody\r\n"
 KEY = "0192f0c3a1b27c4d8e5f60718293a4b6"
@@ -74,10 +74,10 @@ async def test_what_a_crash_left_behind_is_cleared_away_in_time(tmp_path: Path) 
 
 async def test_a_maildir_that_cannot_be_written_delays(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(MailDelayedError):
+    with pytest.raises(DelayedDeliveryError):
         await deliver(MaildirMailer(tmp_path / "file"))
 
 
 async def test_an_address_cannot_write_headers(tmp_path: Path) -> None:
-    with pytest.raises(MailRefusedError):
+    with pytest.raises(RefusedDeliveryError):
         await deliver(MaildirMailer(tmp_path), recipient="a@example.com\nBcc: b@example.com")

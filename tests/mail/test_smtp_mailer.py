@@ -12,7 +12,7 @@ import trustme
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from gateway.mail import Relay, mailer_from_url
-from gateway.ports import MailDelayedError, Mailer, MailRefusedError
+from gateway.ports import DelayedDeliveryError, Mailer, RefusedDeliveryError
 
 AUTHORITY, STRANGER = trustme.CA(), trustme.CA()
 CERTIFICATE = AUTHORITY.issue_cert("localhost", "127.0.0.1")
@@ -153,14 +153,14 @@ async def test_a_connection_gone_stale_is_replaced() -> None:
 @pytest.mark.parametrize(
     ("on_rcpt", "on_dot", "error", "told"),
     [
-        ("550 5.1.1 No such user", None, MailRefusedError, "550 5.1.1 No such user"),
-        ("450 4.2.0 Greylisted", None, MailDelayedError, "450 4.2.0 Greylisted"),
-        (None, says("554 5.7.1 Spam"), MailRefusedError, "554 5.7.1 Spam"),
-        (None, says("452 4.3.1 Disk full"), MailDelayedError, "452 4.3.1 Disk full"),
-        ("421 4.3.2 Going down", None, MailDelayedError, "421 4.3.2 Going down"),
-        ("530 5.7.0 Authentication required", None, MailDelayedError, "530 5.7.0 Authentication required"),
-        (None, says("554-5.7.1 First\r\n554 5.7.1 second\x7f"), MailRefusedError, "554 5.7.1 First 5.7.1 second"),
-        (None, drops, MailDelayedError, "went away"),
+        ("550 5.1.1 No such user", None, RefusedDeliveryError, "550 5.1.1 No such user"),
+        ("450 4.2.0 Greylisted", None, DelayedDeliveryError, "450 4.2.0 Greylisted"),
+        (None, says("554 5.7.1 Spam"), RefusedDeliveryError, "554 5.7.1 Spam"),
+        (None, says("452 4.3.1 Disk full"), DelayedDeliveryError, "452 4.3.1 Disk full"),
+        ("421 4.3.2 Going down", None, DelayedDeliveryError, "421 4.3.2 Going down"),
+        ("530 5.7.0 Authentication required", None, DelayedDeliveryError, "530 5.7.0 Authentication required"),
+        (None, says("554-5.7.1 First\r\n554 5.7.1 second\x7f"), RefusedDeliveryError, "554 5.7.1 First 5.7.1 second"),
+        (None, drops, DelayedDeliveryError, "went away"),
     ],
 )
 async def test_a_no_is_told_and_the_next_mail_goes(
@@ -184,7 +184,7 @@ async def test_a_relay_that_hangs_before_the_reply() -> None:
 
     async with relay() as sink, mailer(sink.url.replace("=5", "=0.2")) as opened:
         sink.on_dot = [hang]
-        with pytest.raises(MailDelayedError, match="Timed out"):
+        with pytest.raises(DelayedDeliveryError, match="Timed out"):
             await send(opened)
         over.set()
         await send(opened)
@@ -212,19 +212,19 @@ async def greeter(greeting: bytes) -> AsyncIterator[str]:
 
 async def test_a_relay_that_never_greets() -> None:
     async with greeter(b"") as url, mailer(url) as opened:
-        with pytest.raises(MailDelayedError, match="cannot be reached"):
+        with pytest.raises(DelayedDeliveryError, match="cannot be reached"):
             await send(opened)
 
 
 async def test_a_greeting_of_5xx_is_about_us_and_not_the_mail() -> None:
     async with greeter(b"554 5.7.1 You are on a list\r\n") as url, mailer(url) as opened:
-        with pytest.raises(MailDelayedError, match=r"554 5\.7\.1 You are on a list"):
+        with pytest.raises(DelayedDeliveryError, match=r"554 5\.7\.1 You are on a list"):
             await send(opened)
 
 
 async def test_a_reply_that_is_not_utf8_can_be_stored() -> None:
     async with greeter(b"554 Zugang verweigert f\xfcr Sie\r\n") as url, mailer(url) as opened:
-        with pytest.raises(MailDelayedError, match=r"554 Zugang verweigert f\?r Sie"):
+        with pytest.raises(DelayedDeliveryError, match=r"554 Zugang verweigert f\?r Sie"):
             await send(opened)
 
 
@@ -232,7 +232,7 @@ async def test_nobody_listens() -> None:
     async with relay() as sink:
         url = sink.url
     async with mailer(url) as opened:
-        with pytest.raises(MailDelayedError, match="cannot be reached"):
+        with pytest.raises(DelayedDeliveryError, match="cannot be reached"):
             await send(opened)
 
 
@@ -267,7 +267,7 @@ async def test_starttls_when_it_is_offered(options: str, encrypted: bool) -> Non
 
 async def test_starttls_that_is_asked_for_and_not_offered() -> None:
     async with relay() as sink, mailer(sink.url + "&starttls=on") as opened:
-        with pytest.raises(MailDelayedError, match="STARTTLS"):
+        with pytest.raises(DelayedDeliveryError, match="STARTTLS"):
             await send(opened)
     assert sink.accepted == []
 
@@ -286,7 +286,7 @@ async def test_a_certificate_of_somebody_else_is_refused(scheme: str, tmp_path: 
     STRANGER.cert_pem.write_to_path(str(ca))
     async with relay(tls=scheme == "smtps", starttls=scheme == "smtp") as sink:
         async with mailer(f"{scheme}://localhost:{sink.port}?timeout=2&ca={ca}") as opened:
-            with pytest.raises(MailDelayedError, match="certificate"):
+            with pytest.raises(DelayedDeliveryError, match="certificate"):
                 await send(opened)
         assert sink.accepted == []
 
@@ -302,7 +302,7 @@ async def test_the_password_is_sent_over_tls() -> None:
 async def test_a_wrong_password_keeps_the_mail() -> None:
     async with relay(starttls=True, auth_required=True) as sink:
         opened = mailer_from_url(f"smtp://fax:wrong@127.0.0.1:{sink.port}")
-        with pytest.raises(MailDelayedError, match="535") as delayed:
+        with pytest.raises(DelayedDeliveryError, match="535") as delayed:
             await send(opened)
     assert "wrong" not in str(delayed.value)
     assert sink.accepted == []
@@ -320,14 +320,14 @@ async def test_eight_bits_and_foreign_addresses() -> None:
 
 async def test_foreign_addresses_need_smtputf8() -> None:
     async with relay() as sink, mailer(sink.url) as opened:
-        with pytest.raises(MailRefusedError, match="internationalised"):
+        with pytest.raises(RefusedDeliveryError, match="internationalised"):
             await send(opened, "jörg@bücher.example")
         await send(opened)
 
 
 async def test_an_address_cannot_write_commands() -> None:
     async with relay() as sink, mailer(sink.url) as opened:
-        with pytest.raises(MailRefusedError):
+        with pytest.raises(RefusedDeliveryError):
             await send(opened, "a@example.com>\r\nRCPT TO:<b@example.com")
         await send(opened)
     assert [envelope.rcpt_tos for envelope in sink.accepted] == [["alice@example.com"]]

@@ -188,6 +188,7 @@ async def house(tmp_path: Path, database_url: str, clock: MovedClock, lines_url:
         smtp_listen="127.0.0.1:0",
         api_listen="127.0.0.1:0",
         smtp_hostname="fax.example.com",
+        fetch_allow="127.0.0.0/8",
     )
     line, spare = scripted(lines_url, tmp_path / "lines"), scripted("loopback://?channels=1", tmp_path / "spare")
     spare.name = "spare"

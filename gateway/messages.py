@@ -1,0 +1,88 @@
+"""What is told without a mail: a short message for people, and facts for programs. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from gateway.accounts import Account, Faxbox
+from gateway.explanations import explain
+from gateway.fax import Attempt, Direction, Fax, Status
+from gateway.wording import number_words, one_line, pages_words
+
+MOST_SMS = 300
+"""Characters: two or three parts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a notice of a fax is written from."""
+
+    fax: Fax
+    account: Account
+    box: Faxbox | None
+    calls: Sequence[Attempt]
+
+
+def text(known: Known) -> str:
+    """A short message that says how a fax ended."""
+    fax = known.fax
+    if fax.direction is Direction.INBOUND:
+        sender = number_words(fax.from_number)
+        got = {
+            Status.RECEIVED: f"Fax received from {sender}, {pages_words(fax.pages)}.",
+            Status.PARTIAL: f"INCOMPLETE fax received from {sender}, {pages_words(fax.pages)}.",
+        }
+        words = got.get(fax.status, f"A fax from {sender} could not be received.")
+    else:
+        to = number_words(fax.destination or fax.to_number)
+        subject = f": {one_line(fax.subject, 60)}" if fax.subject else ""
+        match fax.status:
+            case Status.COMPLETED:
+                words = f"Fax to {to} delivered, {pages_words(fax.pages)}{subject}"
+            case Status.CANCELLED:
+                words = f"Fax to {to} cancelled{subject}"
+            case _:
+                words = f"Fax to {to} NOT delivered{subject}. {_why(fax)}"
+    return one_line(words, MOST_SMS)
+
+
+def event(fax: Fax) -> str:
+    """The name of what happened, for programs: `fax.completed`, `fax.failed`, `fax.received`, ..."""
+    return f"fax.{fax.status.value}"
+
+
+def facts(known: Known) -> Mapping[str, object]:
+    """A fax for programs; times are ISO 8601 in UTC, empty where it has not come to that."""
+    fax, result = known.fax, known.fax.result
+    return {
+        "id": fax.id,
+        "account_id": fax.account_id,
+        "faxbox_id": fax.faxbox_id or "",
+        "direction": fax.direction.value,
+        "status": fax.status.value,
+        "from_number": fax.from_number,
+        "to_number": fax.to_number,
+        "destination": fax.destination,
+        "subject": fax.subject,
+        "pages": fax.pages,
+        "pages_sent": result.pages if result else 0,
+        "attempts": fax.attempts,
+        "error_message": fax.error,
+        "result_code": result.result_code if result else None,
+        "result_text": result.result_text if result else "",
+        "hangup_cause": result.hangup_cause if result else "",
+        "remote_station_id": result.remote_station_id if result else "",
+        "cost_code": fax.cost_code,
+        "created_at": _iso(fax.created_at),
+        "ended_at": _iso(fax.ended_at),
+    }
+
+
+def _why(fax: Fax) -> str:
+    if fax.result is not None and not fax.result.success:
+        return explain(fax.result, 0).sentence
+    return one_line(fax.error)
+
+
+def _iso(at: datetime | None) -> str:
+    return "" if at is None else at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,264 @@
+"""Delivers the notices: a mail, a short message or a callback for each, tried again with growing pauses until it is
+taken or refused.
+
+What a notice says is written when it is sent. A crash between the answer and our commit sends it twice: a mail with the
+same Message-ID, a callback with the same webhook-id.
+"""
+
+import asyncio
+import logging
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from gateway import letters, messages
+from gateway.accounts import Account, Faxbox
+from gateway.clock import Clock
+from gateway.errors import FaxgateError, NotFound
+from gateway.fax import Fax, Status
+from gateway.letters import Letterhead
+from gateway.messages import Known
+from gateway.notices import callback_of
+from gateway.ports import (
+    CallbackOrder,
+    Callbacks,
+    DelayedDeliveryError,
+    Documents,
+    Mailer,
+    RefusedDeliveryError,
+    Texter,
+)
+from gateway.store import accounts, attempts, faxes, notices
+from gateway.store.engine import Store
+from gateway.store.notices import (
+    CALLBACK,
+    EMAIL,
+    INBOUND_FAILURE,
+    INBOUND_FAX,
+    OPERATOR_ALERT,
+    OPERATOR_MAIL,
+    RECEIPT,
+    SMS,
+    Notice,
+)
+from gateway.store.wake import NOTICES, Wake
+from gateway.tasks import Tasks
+
+log = logging.getLogger(__name__)
+
+PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 5, 15, 30, 60))
+"""After the first, second, ... failure; the last is repeated."""
+
+GIVE_UP_AFTER = {EMAIL: timedelta(days=5), SMS: timedelta(days=1), CALLBACK: timedelta(days=1)}
+"""RFC 5321 4.5.4.1: the give-up time of mail is at least four to five days."""
+
+AT_ONCE = 4
+"""Notices that leave at the same time."""
+
+GRACE_SECONDS = 10.0
+"""How long a stop waits for them."""
+
+NO_SMS = "no SMS service is configured (FAXGATE_SMS_URL)"
+
+
+def _with_pdf(head: Letterhead, fax: Fax, box: Faxbox | None, account: Account, pdf: Path | None) -> bytes:
+    return letters.inbound_fax(head, fax, box, account, pdf=pdf.read_bytes() if pdf else None)
+
+
+def _order(notice: Notice, known: Known) -> CallbackOrder:
+    callback = callback_of(known.box, known.fax.direction)
+    return CallbackOrder(
+        url=notice.recipient,
+        method=callback.get("method", "post"),
+        form=callback.get("type") == "www-url-form-encoded",
+        secret=callback.get("secret", ""),
+        kind=messages.event(known.fax),
+        data=messages.facts(known),
+        at=notice.created_at,
+    )
+
+
+class Postman:
+    """One loop that claims what is due, and a task for each notice under way. `texter` is None where no SMS service is
+    configured."""
+
+    def __init__(
+        self,
+        store: Store,
+        documents: Documents,
+        mailer: Mailer,
+        texter: Texter | None,
+        callbacks: Callbacks,
+        wake: Wake,
+        clock: Clock,
+        *,
+        mail_from: str,
+        hostname: str,
+        lease: timedelta,
+    ) -> None:
+        self._store = store
+        self._documents = documents
+        self._mailer = mailer
+        self._texter = texter
+        self._callbacks = callbacks
+        self._clock = clock
+        self._mail_from = mail_from
+        self._hostname = hostname
+        self._lease = lease
+        self._wake = wake.event(NOTICES)
+        self._claims: set[str] = set()
+        self._tasks = Tasks("notices")
+
+    async def run(self) -> None:
+        """Send what is due, for ever. Cancel it to stop; `close` then waits for what is under way."""
+        renewing = asyncio.create_task(self._renew(), name="renew notices")
+        sending = asyncio.Semaphore(AT_ONCE)
+        try:
+            while True:
+                await sending.acquire()
+                try:
+                    notice = await self._claim()
+                    look_again = None if notice is not None else await self._next_look()
+                except FaxgateError as error:
+                    log.error("notices: %s %s", error, error.detail)
+                    notice, look_again = None, self._clock.now() + self._lease
+                if notice is None:
+                    sending.release()
+                    await self._clock.wait(self._wake, look_again)
+                else:
+                    self._tasks.start(self._send(notice)).add_done_callback(lambda _: sending.release())
+        finally:
+            renewing.cancel()
+
+    async def close(self) -> None:
+        """Wait a moment for the mails under way; a mail that is cut off then is sent again at the next start."""
+        try:
+            async with asyncio.timeout(GRACE_SECONDS):
+                await self._tasks.finish()
+        except TimeoutError:
+            await self._tasks.cancel()
+        await self._mailer.close()
+        await self._callbacks.close()
+        if self._texter is not None:
+            await self._texter.close()
+
+    async def _renew(self) -> None:
+        """Keep the leases of the mails under way: a slow relay takes minutes (RFC 5321 4.5.3.2.6)."""
+        while True:
+            await asyncio.sleep(self._lease.total_seconds() / 3)
+            if self._claims:
+                try:
+                    async with self._store.begin() as connection:
+                        await notices.renew(connection, list(self._claims), self._clock.now() + self._lease)
+                except FaxgateError as error:
+                    log.error("notices: leases not renewed: %s %s", error, error.detail)
+
+    async def _claim(self) -> Notice | None:
+        now = self._clock.now()
+        async with self._store.begin() as connection:
+            return await notices.claim(connection, now, now + self._lease)
+
+    async def _next_look(self) -> datetime:
+        """When to look again unwoken: when the next one falls due, or a dead process's lease runs out."""
+        async with self._store.read() as connection:
+            due = await notices.next_due(connection)
+        leases = self._clock.now() + self._lease
+        return leases if due is None else min(due, leases)
+
+    async def _send(self, notice: Notice) -> None:
+        assert notice.claim_token is not None
+        self._claims.add(notice.claim_token)
+        try:
+            await self._deliver(notice)
+        finally:
+            self._claims.discard(notice.claim_token)
+
+    async def _deliver(self, notice: Notice) -> None:
+        try:
+            answer = await self._handed_over(notice)
+        except (NotFound, ValueError) as error:
+            log.error("notice %s to %s cannot be written: %s", notice.id, notice.recipient, error)
+            await self._finish(notice, notices.FAILED, f"cannot be written: {error}")
+        except RefusedDeliveryError as error:
+            log.error("notice %s to %s refused for good: %s", notice.id, notice.recipient, error)
+            await self._finish(notice, notices.FAILED, str(error))
+        except DelayedDeliveryError as error:
+            await self._delay(notice, str(error))
+        else:
+            if answer is None:
+                log.warning("notice %s of fax %s to %s: %s", notice.id, notice.fax_id, notice.recipient, NO_SMS)
+                await self._finish(notice, notices.UNAVAILABLE, NO_SMS)
+                return
+            told = f"{notice.kind} of fax {notice.fax_id}"
+            log.info("notice %s (%s) to %s: %s", notice.id, told, notice.recipient, answer)
+            await self._finish(notice, notices.SENT, answer)
+
+    async def _handed_over(self, notice: Notice) -> str | None:
+        """The answer of who has taken it; None where there is nobody to take it. Raises RefusedDeliveryError,
+        DelayedDeliveryError; NotFound when its fax has been deleted."""
+        match notice.way:
+            case notices.SMS:
+                if self._texter is None:
+                    return None
+                text = messages.text(await self._known(notice))
+                return await self._texter.send(recipient=notice.recipient, text=text, key=notice.id)
+            case notices.CALLBACK:
+                return await self._callbacks.send(_order(notice, await self._known(notice)), key=notice.id)
+            case _:
+                message = await self._letter(notice)
+                # What goes to the operator has the null reverse path: a bounce of it goes nowhere, and not to him.
+                sender = "" if notice.kind in (OPERATOR_MAIL, OPERATOR_ALERT) else self._mail_from
+                return await self._mailer.send(
+                    sender=sender, recipient=notice.recipient, message=message, key=notice.id
+                )
+
+    async def _known(self, notice: Notice) -> Known:
+        """Raises NotFound when its fax has been deleted."""
+        async with self._store.read() as connection:
+            fax = await faxes.find(connection, notice.fax_id or "")
+            return Known(
+                fax=fax,
+                account=await accounts.account(connection, fax.account_id),
+                box=await accounts.known_faxbox(connection, fax.faxbox_id),
+                calls=list(await attempts.of_fax(connection, fax.id)),
+            )
+
+    async def _letter(self, notice: Notice) -> bytes:
+        """The mail itself. Raises NotFound when its fax has been deleted."""
+        if notice.message is not None:
+            return notice.message
+        known = await self._known(notice)
+        fax, box, account, calls = known.fax, known.box, known.account, known.calls
+        head = Letterhead(
+            notice_id=notice.id,
+            sender=self._mail_from,
+            recipient=notice.recipient,
+            hostname=self._hostname,
+            date=self._clock.now(),
+        )
+        if notice.kind == INBOUND_FAILURE:
+            return letters.inbound_failure(head, fax, box, account)
+        if notice.kind == INBOUND_FAX:
+            pdf = await self._documents.open(fax.pdf_key) if fax.pdf_key else None
+            return await asyncio.to_thread(_with_pdf, head, fax, box, account, pdf)
+        if notice.kind == RECEIPT:
+            return letters.receipt(head, fax, box, account)
+        if fax.status is Status.CANCELLED:
+            return letters.cancelled(head, fax, box, account)
+        unknown = bool(calls) and calls[-1].outcome == "unknown"
+        before = next((call.first_page - 1 for call in reversed(calls) if call.result), 0)
+        return letters.failure(head, fax, box, account, unknown=unknown, before=before)
+
+    async def _finish(self, notice: Notice, state: str, answer: str) -> None:
+        async with self._store.begin() as connection:
+            await notices.finish(connection, notice, state, answer, self._clock.now())
+
+    async def _delay(self, notice: Notice, answer: str) -> None:
+        now = self._clock.now()
+        if now - notice.created_at > GIVE_UP_AFTER[notice.way]:
+            log.error("notice %s to %s given up: %s", notice.id, notice.recipient, answer)
+            await self._finish(notice, notices.FAILED, answer)
+            return
+        due_at = now + PAUSES[min(notice.attempts, len(PAUSES)) - 1]
+        log.warning("notice %s to %s delayed until %s: %s", notice.id, notice.recipient, due_at, answer)
+        async with self._store.begin() as connection:
+            await notices.postpone(connection, notice, answer, now, due_at)

@@ -1,0 +1,75 @@
+"""People are told by SMS and programs by callbacks too; what was told to whom is seen in the API, and told again."""
+
+import json
+from dataclasses import replace
+from email.message import EmailMessage
+from typing import Any
+
+import httpx
+from standardwebhooks.webhooks import Webhook
+
+from gateway.administration import Administration
+from gateway.fax import Status
+from gateway.signing import new_secret
+from tests.notices.receiver import receiving
+from tests.stories.conftest import FAX_MACHINE, House
+
+SECRET = new_secret()
+
+
+async def asked(house: House, *, path: str = "", method: str = "GET", body: Any = None) -> Any:
+    token = await Administration(house.app.store, house.app.wake, house.clock).add_token(
+        house.account.id, "test", scopes=["read", "send", "admin"]
+    )
+    url = f"http://{house.app.addresses.api}/v2/accounts/{house.account.id}/notifications{path}"
+    async with httpx.AsyncClient(headers={"X-Auth-Token": token[1]}) as client:
+        answer = await client.request(method, url, json=body)
+    assert answer.is_success, answer.text
+    return answer.json()["data"]
+
+
+async def test_everybody_is_told_once_in_every_way(house: House, letter: EmailMessage) -> None:
+    async with receiving() as receiver:
+        told = {
+            "sms": {"send_to": ["+12025550111"]},
+            "callback": {"url": receiver.url, "method": "post", "type": "json", "secret": SECRET},
+        }
+        administration = Administration(house.app.store, house.app.wake, house.clock)
+        await administration.change_faxbox(
+            house.account.id,
+            house.alice.id,
+            lambda box: replace(box, notifications={"outbound": told}, outbound_email=("ALICE@example.com",)),
+        )
+        receiver.answers = [503]
+        await house.send(letter, FAX_MACHINE)
+        fax = await house.fax(Status.COMPLETED)
+
+        async def ended() -> Any:
+            found = await asked(house, path=f"?filter_fax_id={fax.id}")
+            if len(receiver.got) == 1:
+                await house.later(61)
+            return found if {one["state"] for one in found} == {"sent", "unavailable"} else None
+
+        notices = {one["way"]: one for one in await house.until(ended, "everybody told")}
+        assert {way: (one["state"], one["recipient"].lower()) for way, one in notices.items()} == {
+            "email": ("sent", "alice@example.com"),
+            "sms": ("unavailable", "+12025550111"),
+            "callback": ("sent", receiver.url),
+        }
+        assert "FAXGATE_SMS_URL" in notices["sms"]["answer"]
+        assert [mail["To"] for mail in house.mails()].count("alice@example.com") == 1
+        [_, (_, headers, body)] = receiver.got
+        said = Webhook(SECRET).verify(body, headers)
+        assert (said["type"], said["data"]["id"], said["data"]["pages"]) == ("fax.completed", fax.id, 2)
+        assert {headers["webhook-id"] for _, headers, _ in receiver.got} == {notices["callback"]["id"]}
+        detail = await asked(house, path=f"/{notices['callback']['id']}")
+        assert [(one["number"], one["outcome"]) for one in detail["tries"]] == [(1, "delayed"), (2, "sent")]
+
+        again = {"action": "resend"}
+        assert (await asked(house, path=f"/{detail['id']}", method="PUT", body=again))["state"] == "pending"
+
+        async def third() -> bool | None:
+            return len(receiver.got) == 3 or None
+
+        await house.until(third, "the third callback")
+        assert json.loads(receiver.got[2][2])["data"] == said["data"]
