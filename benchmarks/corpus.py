@@ -12,6 +12,7 @@ import weasyprint  # type: ignore[import-untyped]
 from PIL import Image
 
 from benchmarks import scanners as sc
+from benchmarks.forms import annotated, filled_form
 from benchmarks.sheets import A4, LEGAL, LETTER, Grey, Sheet, looked_at, pdf, scanned_pdf, sentences
 
 
@@ -19,17 +20,28 @@ from benchmarks.sheets import A4, LEGAL, LETTER, Grey, Sheet, looked_at, pdf, sc
 class Document:
     name: str
     group: str
-    """text, scans, slides, tables, photographs, papers."""
+    """text, scans, slides, tables, forms, photographs, papers."""
     pdf: bytes
     truth: tuple[str, ...]
     """What is written on each page; empty where that is nothing to be read."""
+    language: str = "eng"
+    """Of what is written, as Tesseract names it."""
+    layout: int = 3
+    """How it is set, as Tesseract's `--psm` counts."""
+
+    @property
+    def pictured(self) -> bool:
+        """Whether what matters is how it looks."""
+        return self.group == "photographs"
 
 
-def corpus() -> Iterator[Document]:
+def corpus(*, quick: bool = False) -> Iterator[Document]:
+    """All documents, or the few for a short run."""
     for group, makers in GROUPS.items():
         for name, make in makers.items():
-            made, truth = make()
-            yield Document(name, group, made, truth)
+            if not quick or name in QUICK:
+                made, truth = make()
+                yield Document(name, group, made, truth, LANGUAGES.get(name, "eng"), LAYOUTS.get(group, 3))
 
 
 Made = tuple[bytes, tuple[str, ...]]
@@ -90,6 +102,31 @@ def price_list() -> Made:
     return drawn(sheet)
 
 
+def foreign(text: str, style: str) -> Made:
+    html = f"<style>@page{{size:A4;margin:22mm}} p{{font-size:12pt;{style}}}</style>" + f"<p>{text}</p>" * 4
+    return web(html, " ".join([text] * 4))
+
+
+CHINESE = (
+    "请于下周三之前将签名后的合同原件寄回本公司。如有任何问题，请致电我们的办公室，电话号码是二三四五六七。"  # noqa: RUF001
+    "货物已于昨日从上海发出，预计五天之内到达，收到货物后请仔细检查数量与质量。"  # noqa: RUF001
+)
+ARABIC = (
+    "نرجو منكم إرسال نسخة موقعة من العقد إلى مكتبنا قبل نهاية الأسبوع المقبل. "
+    "تم شحن البضاعة أمس من الميناء ومن المتوقع أن تصل خلال خمسة أيام. شكرا لتعاونكم معنا دائما."
+)
+
+
+def sizes() -> Made:
+    """From a headline down to a footnote, each in two fonts."""
+    sheet = Sheet()
+    y = 770.0
+    for number, size in enumerate((36, 24, 18, 14, 12, 10, 8, 7)):
+        for font in ("bold", "italic"):
+            y = sheet.paragraph(sentences(30 + number, 6)[: int(900 / size)], (50, y, 490), size, font) - 4
+    return drawn(sheet)
+
+
 # Scans.
 
 
@@ -117,6 +154,13 @@ def colour_scan() -> Made:
     ink, paper = np.array([40, 50, 140.0]), np.array([245, 235, 190.0])
     colours = ink + page[..., None] * (paper - ink)
     return scanned_pdf([Image.fromarray(colours.astype(np.uint8))]), (sheet.truth,)
+
+
+def on_coloured_paper(paper: tuple[int, int, int], seed: int) -> Made:
+    sheet = letter(seed, "sans", 12, words=150)
+    page = sc.grainy(sc.blurred(looked_at(sheet), 0.7), 6, seed).astype(np.float64) / 255
+    colours = 35 + page[..., None] * (np.array(paper, float) - 35)
+    return scanned_pdf([Image.fromarray(np.clip(colours, 0, 255).astype(np.uint8))]), (sheet.truth,)
 
 
 def scan_with_photo() -> Made:
@@ -280,6 +324,21 @@ def contact_sheet() -> Made:
     return drawn(sheet)
 
 
+def full_page() -> Made:
+    sheet = Sheet()
+    sheet.place(sc.still_life((1190, 1684), 340), (0, 0, 595.28, 841.89))
+    return drawn(sheet)
+
+
+def in_colour(image: Image.Image, seed: int) -> Image.Image:
+    """Each shade in a colour of its own, as bright as it was or nearly."""
+    grey = np.asarray(image, float)
+    tint = sc.cloud((image.height, image.width), seed, 1.7)[..., None]
+    warm, cold = np.array([1.25, 0.95, 0.6]), np.array([0.7, 1.0, 1.3])
+    colours = grey[..., None] * (warm * tint + cold * (1 - tint))
+    return Image.fromarray(np.clip(colours, 0, 255).astype(np.uint8))
+
+
 # Papers.
 
 
@@ -315,6 +374,9 @@ GROUPS: dict[str, dict[str, Callable[[], Made]]] = {
         "price list": price_list,
         "shades of grey": greys,
         "coloured text": coloured_text,
+        "sizes": sizes,
+        "Chinese": lambda: foreign(CHINESE, "font-family:'Droid Sans Fallback','Noto Sans CJK SC'"),
+        "Arabic": lambda: foreign(ARABIC, "direction:rtl;font-family:'DejaVu Sans','Noto Sans Arabic'"),
     },
     "scans": {
         "clean": lambda: scan(lambda page: sc.on_paper(page, 245, 30), 70),
@@ -334,6 +396,13 @@ GROUPS: dict[str, dict[str, Callable[[], Made]]] = {
         "shining through": shining_through,
         "in colour": colour_scan,
         "with a photograph": scan_with_photo,
+        "pink paper": lambda: on_coloured_paper((245, 190, 200), 86),
+        "green paper": lambda: on_coloured_paper((150, 215, 160), 87),
+        "skewed in shadow": lambda: scan(
+            lambda page: sc.grainy(sc.shadowed(sc.on_paper(sc.skewed(page, -2.3), 235, 40), 0.35, 0.3), 6, 88), 88
+        ),
+        "100 dpi": lambda: scan(lambda page: sc.grainy(sc.on_paper(page, 240, 35), 4, 89), 89, "sans", 100, 60),
+        "150 dpi": lambda: scan(lambda page: sc.grainy(sc.on_paper(page, 240, 35), 6, 90), 90, "serif", 150, 40),
     },
     "slides": {
         "white on blue": lambda: slide((0.1, 0.2, 0.45), (1, 1, 1), 100),
@@ -350,7 +419,11 @@ GROUPS: dict[str, dict[str, Callable[[], Made]]] = {
         "light rows": lambda: shaded_rows(0.9),
         "grey rows": lambda: shaded_rows(0.75),
         "hairlines": hairlines,
+    },
+    "forms": {
         "form": form,
+        "filled form": filled_form,
+        "annotated": annotated,
         "watermark": stamped,
     },
     "photographs": {
@@ -358,13 +431,23 @@ GROUPS: dict[str, dict[str, Callable[[], Made]]] = {
         "still life": lambda: photo(sc.still_life((1400, 1000), 310)),
         "portrait": lambda: photo(sc.portrait((1000, 1300), 320), 321),
         "contact sheet": contact_sheet,
+        "full page": full_page,
+        "in colour": lambda: photo(in_colour(sc.landscape((1300, 1000), 350), 350), 351),
+        "light": lambda: photo(sc.landscape((1200, 900), 360).point(lambda level: 150 + level * 105 // 255), 361),
+        "dark": lambda: photo(sc.portrait((1000, 1000), 370).point(lambda level: level * 140 // 255), 371),
     },
     "papers": {
         "rotated": rotated,
         "mixed sizes": mixed,
         "A0 poster": poster,
         "A6 card": lambda: drawn(letter(430, size=8, page=(297.64, 419.53), words=45)),
+        "A5 leaflet": lambda: drawn(letter(431, "serif", 9, (419.53, 595.28), 110)),
+        "A3 plan": lambda: drawn(letter(432, size=18, page=(841.89, 1190.55), words=250)),
         "Letter": lambda: drawn(letter(440, page=LETTER)),
         "Legal": lambda: drawn(letter(441, page=LEGAL, words=330)),
     },
 }
+
+LANGUAGES = {"Chinese": "chi_sim", "Arabic": "ara"}
+LAYOUTS: dict[str, int] = {}
+QUICK = frozenset({"letter sans", "grainy", "cards", "grey rows", "landscape"})
