@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo run test lint check bench prove-crash lock clean
+.PHONY: demo run test lint check bench bench-documents prove-crash lock clean
 
 demo: $(VENV)/.ready
 	$(BIN)/faxgate demo
@@ -25,6 +25,9 @@ check: lint test
 
 bench: $(VENV)/.ready
 	$(BIN)/python -m benchmarks
+
+bench-documents: $(VENV)/.ready
+	$(BIN)/python -m benchmarks documents
 
 prove-crash: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.crash --rounds 50

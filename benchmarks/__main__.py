@@ -11,7 +11,7 @@ import sys
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
-from benchmarks import accept, latency, lines, listing, pages, requests, table
+from benchmarks import accept, documents, latency, lines, listing, pages, requests, table
 from benchmarks.table import Row
 
 
@@ -26,6 +26,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "latency": latency.run,
     "lines": lines.run,
     "pages": pages.run,
+    "documents": documents.run,
     "listing": listing.run,
     "requests": requests.run,
 }
