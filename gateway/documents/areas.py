@@ -19,6 +19,8 @@ _STEP = 20
 """Neighbouring blocks are of one area if they differ by no more."""
 _VOTES = 12
 """Fewer pixels of strokes are a speck."""
+_DECISIVE, _FEW = 3, 12
+"""Votes that do not outnumber the others so many times say nothing about so few blocks."""
 _ACROSS, _DOWN = 14, 7
 """A stroke is narrower than this window, in columns and pairs of rows."""
 
@@ -60,23 +62,33 @@ def decided(darkest: Grey, lightest: Grey, low: Grey, high: Grey, even: Blocks, 
     light = (darkest - np.minimum(opened, darkest) >= needed) & (np.maximum(darkest, ground) - ground >= needed)
     dark &= ground - np.minimum(lightest, ground) >= needed
     votes_light, votes_dark = _near(_count(light)), _near(_count(dark))
-    below = np.where(flat, DARK, 0)
+    below, known, unclear = np.where(flat, DARK, 0), flat.copy(), []
     for area in _areas(shaded, levels):
         here = tuple(np.array(area).T)
-        fades = _fades(area, flat & ~shaded, levels)
-        within = even[here].astype(np.int64) // 2 + 4
-        below[here] = _decided(
-            levels[here].astype(np.int64), within, votes_light[here].sum(), votes_dark[here].sum(), fades
-        )
-    return Areas(_filled(below, flat).astype(np.uint8), outlines)
+        votes = int(votes_light[here].sum()), int(votes_dark[here].sum())
+        if _VOTES <= max(votes) < _DECISIVE * min(votes) and len(area) < _FEW:
+            known[here] = False
+            unclear.append(here)
+            continue
+        black = _is_black(levels[here], *votes, _fades(area, flat & ~shaded, levels))
+        below[here] = _below(levels[here], even[here], black=black)
+    below = _filled(below, known)
+    for here in unclear:
+        # The gap between a line and the next letter: it is what is around it.
+        below[here] = _below(levels[here], even[here], black=bool(below[here].max() > DARK))
+    return Areas(below.astype(np.uint8), outlines)
 
 
-def _decided(levels: Counts, within: Counts, light: int, dark: int, fades: bool) -> Counts:
-    """The level below which each block of an area is black; the middle of what is even is `within` so much of its
-    own."""
-    voted = max(light, dark) >= _VOTES
-    black = light > dark if voted else not fades and float(np.median(levels)) < DARK
-    below: Counts = np.clip(levels + within, DARK, 255) if black else np.clip(levels - within, 0, DARK)
+def _is_black(levels: Blocks, light: int, dark: int, fades: bool) -> bool:
+    if max(light, dark) >= _VOTES:
+        return light > dark
+    return not fades and float(np.median(levels)) < DARK
+
+
+def _below(levels: Blocks, even: Blocks, *, black: bool) -> Counts:
+    """The level below which each block of an area is black: its even pixels all are, or none."""
+    own, within = levels.astype(np.int64), even.astype(np.int64) // 2 + 4
+    below: Counts = np.clip(own + within, DARK, 255) if black else np.clip(own - within, 0, DARK)
     return below
 
 

@@ -31,6 +31,8 @@ _EVEN, _EVEN_SCANNED, _EVEN_MAX = 26, 40, 110
 through; and the coarser its grain, the more it takes."""
 _GRAIN = 10
 """A page is scanned where most of its quietest blocks differ by more within themselves: nothing drawn does."""
+_UNLIKE = 1.5
+"""The grain of a page is nowhere so many times what it is in most places."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,9 @@ def _text(grey: Grey, images: Sequence[Frame], resolution: Resolution) -> Bileve
         # Grain on the edge of a letter makes it ragged, and every notch costs bits.
         grey = np.asarray(Image.fromarray(grey).filter(ImageFilter.GaussianBlur(0.8)))
         grain = _grain(grey)
+    if scanned:
+        # Where letters stand so close that no block near is quiet, their own contrast would be taken for grain.
+        grain = np.minimum(grain, np.uint8(min(255, np.median(grain) * _UNLIKE)))
     black = _strokes(grey, grain, down, scanned=scanned)
     if scan is not None:
         top, bottom, left, right = scan

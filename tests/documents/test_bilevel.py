@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.corpus import GROUPS
 from benchmarks.scanners import dusty, grainy, on_paper, shadowed, unevenly_lit
 from benchmarks.sheets import Grey, Sheet, looked_at, pdf, scanned_pdf
 from gateway.documents.bilevel import Drawn, bilevel
+from gateway.documents.raster import sliding
 from gateway.documents.render import render
 from gateway.documents.rendering import DEFAULT, Rendering, Resolution
 from gateway.documents.specks import without_specks
@@ -59,6 +61,13 @@ def grown(black: np.ndarray, by: int) -> np.ndarray:
         for x in range(-by, by + 1):
             out |= np.roll(np.roll(black, y, 0), x, 1)
     return out
+
+
+@pytest.mark.parametrize(("group", "name", "first"), [("scans", "grey paper", 0), ("tables", "coloured table", 300)])
+def test_no_patch_between_letters_becomes_black(tmp_path: Path, group: str, name: str, first: int) -> None:
+    page = rendered(tmp_path, GROUPS[group][name]()[0])[first:]
+    squares = sliding(sliding(page.astype(np.uint8), 10, 0, np.minimum), 10, 1, np.minimum)
+    assert not squares.any(), "no stroke there is as wide"
 
 
 @pytest.mark.parametrize("width", [0.05, 0.1, 0.25])
