@@ -26,7 +26,8 @@ _APART, _STEEP = 2, 20
 """Steep is what changes by so much within so many pixels."""
 _INK, _PAPER = 24, 24
 """So near to the darkest and the lightest is not in between."""
-_BETWEEN = 0.33
+_BETWEEN, _ALL_BETWEEN = 0.33, 0.7
+"""The share that is in between on a photograph; and where that is the whole page, with no paper around it."""
 _ONE_SHADE = 0.6
 """Of what is in between; a shade is an eighth of all levels."""
 _MIN_BLOCKS = 80
@@ -59,6 +60,10 @@ def _on_scan(grey: Grey, top: int, left: int, inside: Bilevel) -> Iterator[Place
     lows, paper = of_blocks(grey, np.min)[frame], _paper(of_blocks(grey, np.max)[frame])
     without_grain = np.asarray(Image.fromarray(grey).filter(ImageFilter.GaussianBlur(1.5)))
     lightest = of_blocks(without_grain, np.max)[frame]
+    if _is_photograph(grey, top, left, inside, 255, _ALL_BETWEEN) and _is_rough(inside, lightest):
+        # It is no page with a photograph on it: what is light there is no paper.
+        yield _place(top, left, inside)
+        return
     for blocks in connected(lows < paper - _PAPER):
         if len(blocks) < _MIN_BLOCKS:
             continue
@@ -77,7 +82,7 @@ def _place(top: int, left: int, mask: Bilevel) -> Place:
     return int(top) * BLOCK, int(top) * BLOCK + rows, int(left) * BLOCK, int(left) * BLOCK + columns, pixels
 
 
-def _is_photograph(grey: Grey, top: int, left: int, mask: Bilevel, paper: int) -> bool:
+def _is_photograph(grey: Grey, top: int, left: int, mask: Bilevel, paper: int, least: float = _BETWEEN) -> bool:
     """Whether the blocks of `mask`, which begins at a block of the page, show one."""
     rows, columns = (side * BLOCK for side in mask.shape)
     here = grey[top * BLOCK : top * BLOCK + rows, left * BLOCK : left * BLOCK + columns]
@@ -85,7 +90,7 @@ def _is_photograph(grey: Grey, top: int, left: int, mask: Bilevel, paper: int) -
     between, shades = _between(here, paper)
     between = between & sampled
     count = int(between.sum())
-    if count < _BETWEEN * int(sampled.sum()):
+    if count < least * int(sampled.sum()):
         return False
     return int(np.bincount(shades[between], minlength=8).max()) <= _ONE_SHADE * count
 

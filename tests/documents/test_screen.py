@@ -86,6 +86,15 @@ def test_a_photograph_on_a_scan_is_screened(tmp_path: Path) -> None:
     assert edges(middle(rendered(tmp_path, data))) > 2 * edges(middle(rendered(tmp_path, data, Look.TEXT)))
 
 
+@pytest.mark.parametrize("name", ["still life", "landscape"])
+def test_a_photograph_that_fills_the_page_is_screened_as_a_whole(tmp_path: Path, name: str) -> None:
+    sheet = Sheet()
+    sheet.place(PICTURES[name]((840, 1188), 340), (0, 0, 595.28, 841.89))
+    page = rendered(tmp_path, pdf([sheet]))
+    bands = page[: len(page) // 24 * 24, 30:1690].reshape(24, -1, 1660)
+    assert all(edges(band) > 0.05 for band in bands[:-1])
+
+
 def test_pictures_of_text_are_no_photographs() -> None:
     for name, make in GROUPS["scans"].items():
         if "photograph" in name:
