@@ -26,8 +26,6 @@ class Document:
     """What is written on each page; empty where that is nothing to be read."""
     language: str = "eng"
     """Of what is written, as Tesseract names it."""
-    layout: int = 3
-    """How it is set, as Tesseract's `--psm` counts."""
 
     @property
     def pictured(self) -> bool:
@@ -41,7 +39,7 @@ def corpus(*, quick: bool = False) -> Iterator[Document]:
         for name, make in makers.items():
             if not quick or name in QUICK:
                 made, truth = make()
-                yield Document(name, group, made, truth, LANGUAGES.get(name, "eng"), LAYOUTS.get(group, 3))
+                yield Document(name, group, made, truth, LANGUAGES.get(name, "eng"))
 
 
 Made = tuple[bytes, tuple[str, ...]]
@@ -449,5 +447,4 @@ GROUPS: dict[str, dict[str, Callable[[], Made]]] = {
 }
 
 LANGUAGES = {"Chinese": "chi_sim", "Arabic": "ara"}
-LAYOUTS: dict[str, int] = {}
 QUICK = frozenset({"letter sans", "grainy", "cards", "grey rows", "landscape"})

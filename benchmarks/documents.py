@@ -176,8 +176,7 @@ async def _judge(fax: Fax, document: Document, upright: Sequence[Grey], meant: S
             page = _upright(fax.pages[number], upright[number])
             if document.pictured:
                 page = _without_pictures(page, meant[number])
-            found = await reading.read(page, document.language, document.layout)
-            wrong += await asyncio.to_thread(reading.errors, truth, found)
+            wrong += await reading.unread(page, truth, document.language)
         fax.error = wrong / sum(len(truth.replace(" ", "")) for truth in document.truth)
     if document.pictured:
         fax.likeness = await asyncio.to_thread(_likeness, fax, meant)
