@@ -153,7 +153,10 @@ def _meant(path: Path) -> list[Grey]:
         for page in document:
             size = size_of(page, "")
             sheet = sheet_for(*size)
-            pages.append(drawn(page, size, sheet, sheet.full, 1).grey)
+            grey = drawn(page, size, sheet, sheet.full, 1).grey
+            if (grey[sheet.inked :] < 255).any():  # then it is made smaller
+                grey = drawn(page, size, sheet, sheet.inked, 1).grey
+            pages.append(grey)
     return pages
 
 
