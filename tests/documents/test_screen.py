@@ -32,8 +32,15 @@ def photo(name: str, size: tuple[int, int] = (1200, 960)) -> Grey:
 @pytest.mark.parametrize("level", [0, 40, 90, 128, 170, 220, 255])
 def test_a_screen_keeps_the_tone(level: int, resolution: Resolution) -> None:
     black = screened(np.full((480, 480), level, np.uint8), resolution)
-    assert 255 * (1 - black.mean()) == pytest.approx(level, abs=6)
+    assert 255 * (1 - black.mean()) == pytest.approx(level, abs=8), "to the nearest of its tones"
     assert black.mean() in (0, 1) if level in (0, 255) else 0 < black.mean() < 1
+
+
+def test_an_even_tone_looks_even() -> None:
+    for level in range(0, 256, 5):
+        black = screened(np.full((240, 240), level, np.uint8))
+        seen = Image.fromarray(np.where(black, 0, 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(2))
+        assert np.asarray(seen)[40:200, 40:200].std() < 0.8, level
 
 
 @pytest.mark.parametrize("name", PICTURES)
