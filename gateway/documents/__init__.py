@@ -16,8 +16,11 @@
       native      a TIFF that is a fax image already -> the fax image
       check       is the fax image one that a line can send, whole?
     received    the TIFF that a line received -> PDF
+    page        a page of a fax image -> PNG, or a thumbnail
+    preview     a fax image before it is sent: its line time (`linetime`), pages of it
+    comparison  a fax image beside what Ghostscript makes of the same document
     refusals    how a document is refused, in words
 
-All of it takes hostile input, so all but `kinds` belongs into `gateway.sandbox`: `inspect` by `quick`, `prepare` and
-`received` by `run`. Documents that cannot be faxed are DocumentRefused and name the document.
+All of it takes hostile input, so all but `kinds` belongs into `gateway.sandbox`: `inspect` by `quick`, the others
+by `run`. Documents that cannot be faxed are DocumentRefused and name the document.
 """

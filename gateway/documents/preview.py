@@ -1,0 +1,30 @@
+"""A fax image before it is sent: how long it will keep a line busy, pages of it, and a thumbnail.
+
+Made of the fax image itself, so that what is shown is what is sent; the line prints its header line above that. Belongs
+into the sandbox.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.documents.linetime import coded_bytes
+from gateway.documents.page import opened, png_of, thumbnail_of
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    code_bytes: tuple[int, ...]
+    """Of every page."""
+    shown: tuple[bytes, ...]
+    """PNGs of the pages asked for."""
+    thumbnail: bytes
+    """A PNG of page 1."""
+
+
+def preview(image: Path, first: int, most: int) -> Preview:
+    """The pages of `image` from `first` (from 1), `most` of them. Raises NotFound where it has no page `first`, and
+    OurTrouble where it is unreadable."""
+    sizes = coded_bytes(image)
+    with opened(image) as tiff:
+        last = max(first, min(len(sizes), first + most - 1))
+        return Preview(sizes, tuple(png_of(tiff, number) for number in range(first, last + 1)), thumbnail_of(tiff))
