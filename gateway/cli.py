@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gateway.documents.rendering import Look, Rendering, Resolution
 from gateway.errors import FaxgateError
 from gateway.settings import ROLES, BadSettingsError, read
 
@@ -93,6 +94,12 @@ def _parser() -> argparse.ArgumentParser:
         _add(line, name, _showing(partial(_line_change, name)), text).add_argument("name", metavar="NAME")
 
     _add(commands, "status", _showing(_status), "what is queued, under way and done")
+
+    comparing = _add(commands, "compare", _compare, "how long documents keep a line busy, beside Ghostscript's tiffg4")
+    comparing.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    comparing.add_argument("--look", choices=list(Look), default=Look.AUTO, type=Look, help="as a faxbox has it")
+    comparing.add_argument("--resolution", choices=list(Resolution), default=Resolution.FINE, type=Resolution)
+    comparing.add_argument("--out", type=Path, metavar="DIR", help="write pictures of both there, side by side")
 
     explaining = _add(commands, "explain", _explain, "tell what happened to a fax, in order and in words")
     explaining.add_argument("id", help="the id of the fax")
@@ -218,6 +225,19 @@ async def _explain(options: argparse.Namespace) -> int:
     else:
         for moment in story:
             print(f"{moment.at:%Y-%m-%d %H:%M:%S}  {moment.words}")
+    return 0
+
+
+async def _compare(options: argparse.Namespace) -> int:
+    from gateway.compare import WITHOUT, compare, table
+
+    found = await compare(options.files, options.out, Rendering(look=options.look, resolution=options.resolution))
+    if found[-1].other_bytes is None:
+        print(WITHOUT, file=sys.stderr)
+    if options.json or not sys.stdout.isatty():
+        _show([asdict(page) for page in found], as_json=True)
+    else:
+        print("\n".join(table(found)))
     return 0
 
 

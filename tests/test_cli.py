@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from gateway.documents.linetime import CALL_SECONDS
 from tests.documents import papers
 
 Faxgate = Callable[..., subprocess.CompletedProcess[str]]
@@ -67,6 +68,24 @@ def test_a_line_is_drained_and_resumed(faxgate: Faxgate) -> None:
     resumed = made(faxgate("line", "resume", "loopback"))
     assert (resumed["draining"], resumed["since"]) == (False, None)
     assert made(faxgate("line", "list")) == [resumed]
+
+
+def test_documents_are_compared_where_there_is_no_ghostscript(
+    faxgate: Faxgate, environment: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "letter.pdf").write_bytes(papers.letter(2))
+    environment["PATH"] = str(tmp_path)
+    options = ("--resolution", "standard", "--look", "text", "--out", "pictures")
+    *pages, call = made(done := faxgate("compare", "letter.pdf", *options))
+    assert "Ghostscript (gs) is not installed" in done.stderr
+    assert [page["page"] for page in (*pages, call)] == [1, 2, 0]
+    assert call["other_seconds"] is None
+    assert call["seconds"] == pytest.approx(CALL_SECONDS + sum(page["seconds"] for page in pages), abs=0.2)
+    assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == ["page-1.png", "page-2.png"]
+    refused = faxgate("compare", "none.pdf")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "No such file" in refused.stderr
+    assert not (tmp_path / "var").exists()  # it needs no gateway
 
 
 def test_a_drained_line_that_is_no_longer_configured_can_be_resumed(
