@@ -23,7 +23,7 @@ from admin_api.operations import ACCOUNT, Operation, validated
 from admin_api.representation import fax_detail, fax_summary, moment
 from admin_api.revisions import not_modified
 from gateway.accounts import Faxbox
-from gateway.documents.page import page_png
+from gateway.documents.page import THUMBNAIL, page_png, thumbnail_png
 from gateway.errors import NotFound, Unavailable
 from gateway.fax import ENDED, Direction, Fax, Status
 from gateway.filenames import fax_filename
@@ -47,13 +47,17 @@ FaxQuery: Any = create_model(
 
 
 class AttachmentQuery(BaseModel):
-    """Which page of a document, where it is asked for as a picture."""
+    """Which page of a document, and how large, where it is asked for as a picture."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     page: Annotated[int, paging.WHOLE] = Field(
         1, ge=1, le=10**6, description="Of `image/png`: which page, from 1. Other types hold all pages."
     )
+    size: Annotated[
+        Literal["full", "thumbnail"],
+        Field(description=f"A thumbnail is `image/png`, grey, its longer side {THUMBNAIL} pixels."),
+    ] = "full"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +125,7 @@ class Faxes:
                 method="GET",
                 path=f"{item_path}/attachment",
                 answer=partial(self.get_attachment, folder),
-                summary="Its document, or a page",
+                summary="Its document, or a page as a picture",
                 query=AttachmentQuery,
                 media_types=(PDF, TIFF, PNG),
             )
@@ -164,14 +168,16 @@ class Faxes:
         query = validated(AttachmentQuery, paging.given(request))
         fax, box = await self._find(folder, request)
         keys = {PDF: fax.pdf_key, TIFF: fax.image_key, PNG: fax.image_key}
-        offered = [media_type for media_type, key in keys.items() if key]
+        small = query.size == "thumbnail"
+        offered = [media_type for media_type, key in keys.items() if key and (media_type == PNG or not small)]
         if not offered:
             raise NotFound(_why_none(fax))
         media_type = preferred(request.headers.get("accept"), offered)
         if media_type is None:
             raise NotAcceptable(f"The document can be had as {', '.join(offered)}.")
-        # A document never changes under its key, so the key (and the page) is its revision.
-        revision = revision_of([(keys[media_type], query.page if media_type == PNG else 0)])
+        # A document never changes under its key, so the key (with the page, and how large) is its revision.
+        picked = f"{query.page} {query.size}" if media_type == PNG else ""
+        revision = revision_of([(f"{keys[media_type]} {picked}", 0)])
         if known := not_modified(request, revision):
             return known
         path = await self.documents.open(keys[media_type])
@@ -183,8 +189,8 @@ class Faxes:
             )
         if self.sandbox is None:
             raise Unavailable("Pictures of pages cannot be made by this process.")
-        png = await self.sandbox.run(page_png, path, query.page)
-        return picture(png, fax_filename(fax, zone, f"{query.page}.png"), revision)
+        png = await self.sandbox.run(thumbnail_png if small else page_png, path, query.page)
+        return picture(png, fax_filename(fax, zone, f"{query.page}{'.small' if small else ''}.png"), revision)
 
     async def _find(self, folder: Folder, request: Request) -> tuple[Fax, Faxbox | None]:
         """The fax of the address and its faxbox, which may have gone. Raises NotFound."""

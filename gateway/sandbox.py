@@ -33,7 +33,10 @@ Ts = TypeVarTuple("Ts")
 DOCUMENT = Limits()
 QUICK = Limits(cpu=10.0, wall=1.0, file_size=64 << 20)
 
-PRELOAD = ("gateway.documents.prepare", "gateway.documents.inspect", "gateway.documents.received", "email.parser")
+PRELOAD = (
+    *("gateway.documents.prepare", "gateway.documents.inspect", "gateway.documents.preview"),
+    *("gateway.documents.received", "email.parser"),
+)
 """Modules that children find already imported. Anything else is imported in the child, at every job anew."""
 
 RECYCLE = 300

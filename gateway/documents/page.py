@@ -43,29 +43,33 @@ def page_png(image: Path, number: int) -> bytes:
 
 
 def png_of(tiff: TiffImagePlugin.TiffImageFile, number: int) -> bytes:
-    if not 1 <= number <= tiff.n_frames:
-        raise NotFound(f"The document has {tiff.n_frames} page{'' if tiff.n_frames == 1 else 's'}.")
-    tiff.seek(number - 1)
+    _turn_to(tiff, number)
     x_dpi, y_dpi = _dpi(tiff)
     across, down = _repeated(y_dpi / x_dpi), _repeated(x_dpi / y_dpi)
     page = tiff.convert("1").resize((tiff.width * across, tiff.height * down))
     return _png(page, (round(x_dpi * across), round(y_dpi * down)))
 
 
-def thumbnail_png(image: Path) -> bytes:
-    """Page 1, its longer side `THUMBNAIL` pixels, in grey. Raises OurTrouble where the image is unreadable."""
+def thumbnail_png(image: Path, number: int) -> bytes:
+    """The same page in grey, its longer side `THUMBNAIL` pixels. Raises as `page_png` does."""
     with opened(image) as tiff:
-        return thumbnail_of(tiff)
+        return thumbnail_of(tiff, number)
 
 
-def thumbnail_of(tiff: TiffImagePlugin.TiffImageFile) -> bytes:
-    tiff.seek(0)
+def thumbnail_of(tiff: TiffImagePlugin.TiffImageFile, number: int) -> bytes:
+    _turn_to(tiff, number)
     x_dpi, y_dpi = _dpi(tiff)
     inches = tiff.width / x_dpi, tiff.height / y_dpi
     dpi = THUMBNAIL / max(inches)
     # The mean of the pixels is what the eye makes of them from afar.
     small = tiff.convert("L").resize([max(1, round(side * dpi)) for side in inches], Image.Resampling.BOX)
     return _png(small.quantize(_GREYS), (round(dpi), round(dpi)))
+
+
+def _turn_to(tiff: TiffImagePlugin.TiffImageFile, number: int) -> None:
+    if not 1 <= number <= tiff.n_frames:
+        raise NotFound(f"The document has {tiff.n_frames} page{'' if tiff.n_frames == 1 else 's'}.")
+    tiff.seek(number - 1)
 
 
 def _dpi(tiff: TiffImagePlugin.TiffImageFile) -> tuple[float, float]:

@@ -27,4 +27,4 @@ def preview(image: Path, first: int, most: int) -> Preview:
     sizes = coded_bytes(image)
     with opened(image) as tiff:
         last = max(first, min(len(sizes), first + most - 1))
-        return Preview(sizes, tuple(png_of(tiff, number) for number in range(first, last + 1)), thumbnail_of(tiff))
+        return Preview(sizes, tuple(png_of(tiff, number) for number in range(first, last + 1)), thumbnail_of(tiff, 1))

@@ -12,6 +12,7 @@ from PIL import Image
 from admin_api.app import api
 from admin_api.server import Server
 from gateway.clock import Clock
+from gateway.documents.page import THUMBNAIL
 from gateway.documents.tiff import STANDARD_DPI, FaxImageWriter
 from gateway.ports import Documents, NewDocument
 from gateway.sandbox import Sandbox
@@ -64,6 +65,34 @@ async def test_pages_as_pictures_with_their_true_proportions(
             assert picture.size == (1728, 400)
             seen = picture.convert("1")
             assert (bool(seen.getpixel((10, 10))), bool(seen.getpixel((1700, 10)))) == (bool(left), True)
+
+
+async def test_thumbnails_for_whoever_lists_faxes(pictures: httpx.AsyncClient, house: House, url: str) -> None:
+    headers, tags = house.alice.headers, set()
+    for page, accept, left in ((1, None, 0), (2, "*/*", 255), (2, "image/*;q=0.8, application/pdf", 255)):
+        asked = {**headers, **({"Accept": accept} if accept else {})}
+        answer = await pictures.get(url, headers=asked, params={"size": "thumbnail", "page": page})
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png"), answer.text
+        with Image.open(io.BytesIO(answer.content)) as picture:
+            assert picture.width == THUMBNAIL
+            assert picture.height == pytest.approx(THUMBNAIL * (400 / 196) / (1728 / 204), abs=1)
+            seen = picture.convert("L")
+            assert (seen.getpixel((50, 30)), seen.getpixel((200, 30))) == (left, 255)
+        tags.add(answer.headers["etag"])
+    large = await pictures.get(url, headers={**headers, "Accept": "image/png"})
+    assert len(tags | {large.headers["etag"]}) == 3
+    for wrong, status in (({"page": 3}, 404), ({"size": "huge"}, 400)):
+        answer = await pictures.get(url, headers=headers, params={"size": "thumbnail", **wrong})
+        assert answer.status_code == status
+    pdf = await pictures.get(url, headers={**headers, "Accept": "application/pdf"}, params={"size": "thumbnail"})
+    assert (pdf.status_code, pdf.json()["data"]["message"]) == (406, "The document can be had as image/png.")
+    alien = await pictures.get(url, headers=house.bob.headers, params={"size": "thumbnail"})
+    assert alien.status_code == 403
+    own = url.replace(house.alice.account.id, house.bob.account.id)
+    assert (await pictures.get(own, headers=house.bob.headers, params={"size": "thumbnail"})).status_code == 404
+    waiting = f"{house.alice.faxes}/outgoing/{house.alice.pending.id}/attachment"
+    answer = await pictures.get(waiting, headers=headers, params={"size": "thumbnail"})
+    assert (answer.status_code, answer.json()["data"]["message"]) == (404, "The document is not ready yet.")
 
 
 async def test_a_page_that_is_not_there(pictures: httpx.AsyncClient, house: House, url: str) -> None:

@@ -33,7 +33,7 @@ def test_true_proportions_at_each_resolution(tmp_path: Path, resolution: Resolut
     render(source, image, rendering=Rendering(resolution=resolution))
     left, top, right, bottom = papers.inked(shown(page_png(image, 1)) < 128)
     assert (right - left + 1) / (bottom - top + 1) == pytest.approx(1, abs=0.06)  # 204 to 196
-    small = shown(thumbnail_png(image))
+    small = shown(thumbnail_png(image, 1))
     left, top, right, bottom = papers.inked(small < 128)
     assert right - left == pytest.approx(bottom - top, abs=1)
     assert small.shape == (THUMBNAIL, pytest.approx(THUMBNAIL * 210 / 297, abs=8))
@@ -52,7 +52,7 @@ def test_no_pixel_is_lost(tmp_path: Path, resolution: Resolution) -> None:
 def test_a_thumbnail_is_grey_by_reduction(tmp_path: Path) -> None:
     stripes = b"".join(b"%d 100 1 600 re f\n" % x for x in range(100, 400, 2))
     render(papers.file(tmp_path / "in.pdf", papers.saved(papers.pdf(stripes))), tmp_path / "fax.tif")
-    middle = shown(thumbnail_png(tmp_path / "fax.tif"))[60:180, 45:100]
+    middle = shown(thumbnail_png(tmp_path / "fax.tif", 1))[60:180, 45:100]
     assert 60 < middle.mean() < 200
     assert len(np.unique(middle)) > 2
 
@@ -64,7 +64,7 @@ def test_the_pages_from_one_on(tmp_path: Path) -> None:
     for first, most in ((1, 10), (1, 2), (3, 2), (4, 5)):
         found = preview(image, first, most)
         assert found.shown == pages[first - 1 : first - 1 + most]
-        assert found.thumbnail == thumbnail_png(image)
+        assert found.thumbnail == thumbnail_png(image, 1)
         assert found.code_bytes == coded_bytes(image)
     for wrong in (0, 5):
         with pytest.raises(NotFound, match="4 pages"):
@@ -75,7 +75,7 @@ def test_a_resolution_that_cannot_be_makes_no_huge_picture(tmp_path: Path) -> No
     for dpi in ((204, 0.001), (0.001, 196), (0, 0)):
         Image.new("1", (1728, 100), 1).save(tmp_path / "in.tif", compression="group4", dpi=dpi)
         assert max(shown(page_png(tmp_path / "in.tif", 1)).shape) <= 4 * 1728
-        assert max(shown(thumbnail_png(tmp_path / "in.tif")).shape) == THUMBNAIL
+        assert max(shown(thumbnail_png(tmp_path / "in.tif", 1)).shape) == THUMBNAIL
 
 
 async def test_in_the_sandbox(tmp_path: Path) -> None:
