@@ -115,6 +115,32 @@ class FaxDetail(TypedDict):
     resubmitted_from: NotRequired[str]
 
 
+class PageShown(TypedDict):
+    page: Annotated[int, Field(description="Which page, from 1; the cover page is the first where there is one.")]
+    content_type: Literal["image/png"]
+    content: Annotated[
+        str, Field(description="Base64. The pixels that are sent, repeated where they are flat or narrow.")
+    ]
+
+
+class FaxPreview(TypedDict):
+    """A fax as it would be sent; there is none."""
+
+    destination: Annotated[str, Field(description="The number that would be dialled, E.164.")]
+    faxbox_id: str
+    cover: Annotated[bool, Field(description="Whether a cover page is the first page.")]
+    pages: Annotated[int, Field(description="Of the fax, the cover page included.")]
+    seconds: Annotated[
+        float, Field(description="About so long a call takes, from answer to hang-up: V.17 at 14,400 bit/s with ECM.")
+    ]
+    page_seconds: Annotated[list[float], Field(description="Of these, what each page takes.")]
+    thumbnail: PageShown
+    shown: Annotated[
+        list[PageShown],
+        Field(description="The pages from `show_from` on: at most `show_pages`, and of many large pages fewer."),
+    ]
+
+
 SmtplogSummary = TypedDict(
     "SmtplogSummary",
     {

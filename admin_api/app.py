@@ -35,6 +35,7 @@ from gateway.administration import Administration
 from gateway.clock import Clock
 from gateway.errors import FaxgateError
 from gateway.outbound.order import Orders
+from gateway.outbound.preview import Previews
 from gateway.ports import Documents, Line
 from gateway.removal import Removal
 from gateway.sandbox import Sandbox
@@ -51,14 +52,16 @@ def api(
     sandbox: Sandbox | None = None,
     wake: Wake | None = None,
     orders: Orders | None = None,
+    previews: Previews | None = None,
 ) -> Starlette:
     """The application. `lines` are those of this process, for `/healthz`; without a sandbox there are no pictures of
-    pages, without `wake` no live events and nothing is administrated, without `orders` nobody can send."""
+    pages, without `wake` no live events and nothing is administrated, without `orders` nobody can send, and without
+    `previews` nobody sees beforehand what would be sent."""
     throttle = Throttle(clock)
     operations = [
         *Faxes(store, documents, sandbox).operations(),
         *(Events(store, wake, clock).operations() if wake is not None else []),
-        *(Sending(store=store, wake=wake, clock=clock, orders=orders).operations() if wake and orders else []),
+        *(_sending(store, wake, clock, orders, previews) if wake and orders else []),
         *Removing(Removal(store=store, documents=documents, clock=clock)).operations(),
         *Smtplog(store).operations(),
         *Calls(store).operations(),
@@ -81,6 +84,10 @@ def api(
     )
     application.router.redirect_slashes = False
     return application
+
+
+def _sending(store: Store, wake: Wake, clock: Clock, orders: Orders, previews: Previews | None) -> Sequence[Operation]:
+    return Sending(store=store, wake=wake, clock=clock, orders=orders, previews=previews).operations()
 
 
 def _administrating(store: Store, wake: Wake, clock: Clock, throttle: Throttle) -> list[Operation]:

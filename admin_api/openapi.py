@@ -165,8 +165,9 @@ def _schemas(operations: Iterable[Operation]) -> tuple[_Schemas, dict[str, Schem
         for model in (operation.query, operation.body):
             if model is not None:
                 wanted[repr(model), "validation"] = TypeAdapter(model)
-        if operation.gives is not None:
-            wanted[repr(operation.gives), "serialization"] = TypeAdapter(operation.gives)
+        for given in (operation.gives, operation.gives_dry):
+            if given is not None:
+                wanted[repr(given), "serialization"] = TypeAdapter(given)
     inputs: Any = [(key, mode, adapter) for (key, mode), adapter in wanted.items()]
     schemas, rest = TypeAdapter.json_schemas(inputs, ref_template=REFERENCE)
     return schemas, dict(rest.get("$defs", {}))  # type: ignore[return-value]
@@ -251,10 +252,13 @@ def _query_parameters(operation: Operation, schemas: _Schemas, definitions: Mapp
 
 def _responses(operation: Operation, path: str, schemas: _Schemas) -> Schema:
     content: Schema = {
-        kind: {"schema": _envelope(operation, schemas) if kind == JSON else _document(kind)}
+        kind: {"schema": _envelope(operation, operation.gives, schemas) if kind == JSON else _document(kind)}
         for kind in operation.media_types
     }
     responses: Schema = {str(operation.status): {"description": "Success", "content": content}}
+    if operation.gives_dry is not None:
+        dry = {JSON: {"schema": _envelope(operation, operation.gives_dry, schemas)}}
+        responses["200"] = {"description": "What would be done: the answer to `dry_run`", "content": dry}
     codes = {401, 403, 429, 503}
     if "{" in path:
         codes.add(404)
@@ -279,8 +283,8 @@ def _document(kind: str) -> Schema:
     return {"type": "string"} if kind.startswith("text/") else binary(kind)
 
 
-def _envelope(operation: Operation, schemas: _Schemas) -> Schema:
-    data = {} if operation.gives is None else schemas[repr(operation.gives), "serialization"]
+def _envelope(operation: Operation, given: Any, schemas: _Schemas) -> Schema:
+    data = {} if given is None else schemas[repr(given), "serialization"]
     properties: Schema = {
         "data": data,
         "status": {"const": "success"},

@@ -56,6 +56,8 @@ class Operation:
     """The types of documents that may come instead of JSON: as the body, described by the query, or in a multipart."""
     gives: Any = None
     """The type of `data` in what it answers (a model, a TypedDict, `list[...]`); None leaves it undescribed."""
+    gives_dry: Any = None
+    """The same of what it answers, with 200, to who only wants to see what would be done; None where nobody can."""
     status: int = 200
     media_types: tuple[str, ...] = ("application/json",)
     """What it answers."""

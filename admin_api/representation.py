@@ -4,6 +4,7 @@ Kazoo's spellings live here and nowhere else. Times are Gregorian seconds; what 
 what has not happened yet has the schema's default.
 """
 
+import base64
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -11,11 +12,13 @@ from admin_api.answers import (
     Call,
     FaxDetail,
     FaxDocument,
+    FaxPreview,
     FaxSummary,
     LiveCall,
     Moment,
     NotificationDetail,
     NotificationSummary,
+    PageShown,
     SmtplogDetail,
     SmtplogSummary,
     Try,
@@ -23,7 +26,9 @@ from admin_api.answers import (
     Undefined,
 )
 from gateway import history, options
+from gateway.documents.linetime import call_seconds, page_seconds
 from gateway.fax import Attempt, CallResult, Direction, Fax, Progress, Status
+from gateway.outbound.preview import OrderPreview
 from gateway.smtplog import SmtplogEntry
 from gateway.store import notices
 from gateway.store.listing import ListedFax
@@ -161,6 +166,25 @@ def _document(fax: Fax) -> FaxDocument:
             for part in fax.left_out
         ]
     return described
+
+
+def fax_preview(found: OrderPreview) -> FaxPreview:
+    """An order as it would be faxed."""
+    sizes = found.image.code_bytes
+    return {
+        "destination": found.route.destination,
+        "faxbox_id": found.route.faxbox.id,
+        "cover": found.cover,
+        "pages": len(sizes),
+        "seconds": round(call_seconds(sizes), 1),
+        "page_seconds": [round(page_seconds(size), 1) for size in sizes],
+        "thumbnail": _page(1, found.image.thumbnail),
+        "shown": [_page(number, png) for number, png in enumerate(found.image.shown, found.first)],
+    }
+
+
+def _page(number: int, png: bytes) -> PageShown:
+    return {"page": number, "content_type": "image/png", "content": base64.b64encode(png).decode()}
 
 
 def smtplog_summary(entry: SmtplogEntry) -> SmtplogSummary:

@@ -18,20 +18,24 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
-from admin_api.answers import FaxDetail
+from admin_api.answers import FaxDetail, FaxPreview
 from admin_api.auth import account_of
+from admin_api.envelope import success
 from admin_api.faxes import shown
 from admin_api.ids import is_id
 from admin_api.multipart import Body, read_document, read_multipart
 from admin_api.operations import ACCOUNT, Operation, read_json, validated
 from admin_api.removing import check_revision
+from admin_api.representation import fax_preview
 from gateway import options
 from gateway.clock import Clock
+from gateway.documents.preview import MOST_PAGES
 from gateway.documents.rendering import Look, Resolution
-from gateway.errors import BadField, NoDocument, NotFound, Refused
+from gateway.errors import BadField, NoDocument, NotFound, Refused, Unavailable
 from gateway.fax import Direction, DocumentRequest, Fax
 from gateway.outbound.cancel import cancel
 from gateway.outbound.order import Changes, Order, Orders
+from gateway.outbound.preview import OrderPreview, Previews
 from gateway.store import faxes
 from gateway.store.engine import Store
 from gateway.store.idempotency import Once
@@ -48,6 +52,8 @@ OPTIONS = tuple(name for name in options.NAMES if name != "to")
 """Fields of a fax that are options of it; `to` is `to_name` here."""
 OF_QUERY = tuple(name for name in OPTIONS if name != "password")
 """Those that may stand in a URL, which many write into their logs."""
+OF_PREVIEW = ("dry_run", "show_from", "show_pages")
+"""Those that count in the URL whatever the body is: who asks there for a preview must not have sent a fax."""
 
 OneLine = Annotated[str, Field(max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Number = Annotated[OneLine, Field(max_length=64, examples=["+12025550190"])]
@@ -120,6 +126,11 @@ class NewFax(_Part):
         OneLine | None, Field(description="To whom it is charged; the call records have it.", max_length=64)
     ] = None
     password: Annotated[OneLine | None, Field(description="Opens the PDFs that come along. It is not kept.")] = None
+    dry_run: Annotated[
+        bool, Field(description="Only show the pages as they would be sent; nothing is sent, and nothing kept.")
+    ] = False
+    show_from: Annotated[int, Field(ge=1, le=10**6, description="Of `dry_run`: the first page shown.")] = 1
+    show_pages: Annotated[int, Field(ge=1, le=MOST_PAGES, description="Of `dry_run`: how many pages are shown.")] = 5
 
 
 class ChangedFax(_Part):
@@ -157,6 +168,7 @@ class Sending:
     wake: Wake
     clock: Clock
     orders: Orders
+    previews: Previews | None
 
     def operations(self) -> list[Operation]:
         made = [
@@ -169,6 +181,7 @@ class Sending:
                 body=NewFax,
                 uploads=DOCUMENT_TYPES,
                 gives=FaxDetail,
+                gives_dry=FaxPreview,
                 status=202,
             )
             for alias in ("", "/outgoing")
@@ -213,7 +226,7 @@ class Sending:
         folder = Path(tempfile.mkdtemp(prefix="upload-", dir=self.orders.spool))
         try:
             data, body = await _read(request, folder)
-            new = validated(NewFax, data)
+            new = validated(NewFax, _with_preview(data, request.query_params))
             if new.document is None and not body.uploads:
                 raise NoDocument("There is nothing to fax: give document.url, or send the document along.")
             order = Order(
@@ -231,9 +244,16 @@ class Sending:
                 options=_options(new),
                 once=None if key is None else _once(request, key, new, body.digest),
             )
+            if new.dry_run:
+                return success(request, fax_preview(await self._previewed(order, new)))
             return await self._queued(request, await self.orders.place(order))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    async def _previewed(self, order: Order, new: NewFax) -> OrderPreview:
+        if self.previews is None:
+            raise Unavailable("This process makes no previews: leave dry_run out.")
+        return await self.previews.of(order, new.show_from, new.show_pages)
 
     async def resubmit(self, request: Request) -> Response:
         """PUT /accounts/{account_id}/faxes/outbox/{fax_id}"""
@@ -310,6 +330,11 @@ def _of_query(query: QueryParams) -> dict[str, Any]:
         if send_to := query.getlist(f"notifications.{way}.send_to"):
             found.setdefault("notifications", {})[way] = {"send_to": send_to}
     return found
+
+
+def _with_preview(data: object, query: QueryParams) -> object:
+    asked = {name: query[name] for name in OF_PREVIEW if name in query}
+    return {**asked, **data} if isinstance(data, dict) else data
 
 
 def _key(request: Request) -> str | None:

@@ -6,6 +6,7 @@
               -> store -> notices -> postman -> mail, SMS, callback
     fax in:   a line -> inbound (live progress, then stored) -> notices -> mail
     API:      admin_api -> outbound.order -> outbound.submit, removal, administration: it has no logic of its own
+    preview:  admin_api -> outbound.preview: order and prepare as for a fax, which is never stored
 
 Which file for what:
 
@@ -26,7 +27,7 @@ Which file for what:
     fetching                             document URLs, never from inside
     storage, storage_s3                  the documents store
     settings, building, app              reading the settings, building and running it all
-    desk, cli, doctor, demo              what an operator does by hand
+    desk, cli, doctor, compare, demo     what an operator does by hand
 
 Imports run one way: nouns and pure decisions <- ports <- flows <- doors (`smtp`, `admin_api`) <- `app` <- `cli`.
 Adapters (`lines`, `mail`, `storage`) know nouns and ports only. import-linter holds it (see pyproject.toml).

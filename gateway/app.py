@@ -32,6 +32,7 @@ from gateway.outbound.fetch import Fetching
 from gateway.outbound.order import Orders
 from gateway.outbound.paper import Templates
 from gateway.outbound.prepare import Preparation
+from gateway.outbound.preview import Previews
 from gateway.outbound.submit import Submissions
 from gateway.ports import Line
 from gateway.postman import Postman
@@ -140,23 +141,14 @@ class App:
         hostname = hostname_of(settings)
         mail_from = settings.mail_from or f"faxgate@{hostname}"
         operator = Operator(address=settings.operator, sender=mail_from, hostname=hostname)
-        preparation = Preparation(
-            store=self.store,
-            documents=self.documents,
-            sandbox=self.sandbox,
-            wake=self.wake,
-            clock=self.clock,
-            spool=spool,
-            max_pages=settings.max_pages,
-            templates=Templates(TEMPLATES, settings.templates_dir),
-        )
+        fetching = self._fetching(spool)
         calling = Calling(
             store=self.store,
             documents=self.documents,
             lines=self.lines,
             clock=self.clock,
             lease=lease,
-            fetching=Fetching(fetcher=Fetcher(settings.fetch_allow), preparation=preparation),
+            fetching=fetching,
             conclusion=Conclusion(
                 store=self.store, lines=self.lines, wake=self.wake, clock=self.clock, operator=operator
             ),
@@ -172,7 +164,7 @@ class App:
             operator=operator,
         )
         dispatcher = Dispatcher(
-            self.store, self.wake, self.clock, preparation, calling, lease=lease, preparing=os.cpu_count() or 1
+            self.store, self.wake, self.clock, fetching.preparation, calling, lease=lease, preparing=os.cpu_count() or 1
         )
         postman = Postman(
             self.store,
@@ -201,6 +193,20 @@ class App:
         await dispatcher.start()
         self._stack.push_async_callback(dispatcher.stop)
         self._dispatcher = dispatcher
+
+    def _fetching(self, spool: Path) -> Fetching:
+        settings = self.settings
+        preparation = Preparation(
+            store=self.store,
+            documents=self.documents,
+            sandbox=self.sandbox,
+            wake=self.wake,
+            clock=self.clock,
+            spool=spool,
+            max_pages=settings.max_pages,
+            templates=Templates(TEMPLATES, settings.templates_dir),
+        )
+        return Fetching(fetcher=Fetcher(settings.fetch_allow), preparation=preparation)
 
     async def _start_smtp(self, spool: Path) -> None:
         settings = self.settings
@@ -260,6 +266,7 @@ class App:
                 lines=self.lines,
                 sandbox=self.sandbox,
                 orders=orders,
+                previews=Previews(orders=orders, fetching=self._fetching(spool)),
             )
         )
         try:

@@ -10,6 +10,10 @@ from pathlib import Path
 from gateway.documents.linetime import coded_bytes
 from gateway.documents.page import opened, png_of, thumbnail_of
 
+MOST_PAGES = 10
+MOST_BYTES = 8 << 20
+"""Of the pages shown: a page of noise at the superfine resolution has some 2 MB."""
+
 
 @dataclass(frozen=True, slots=True)
 class Preview:
@@ -22,9 +26,14 @@ class Preview:
 
 
 def preview(image: Path, first: int, most: int) -> Preview:
-    """The pages of `image` from `first` (from 1), `most` of them. Raises NotFound where it has no page `first`, and
-    OurTrouble where it is unreadable."""
+    """The pages of `image` from `first` (from 1), `most` of them, as far as there are so many and `MOST_BYTES` hold
+    them; one at least. Raises NotFound where it has no page `first`, and OurTrouble where it is unreadable."""
     sizes = coded_bytes(image)
     with opened(image) as tiff:
-        last = max(first, min(len(sizes), first + most - 1))
-        return Preview(sizes, tuple(png_of(tiff, number) for number in range(first, last + 1)), thumbnail_of(tiff, 1))
+        pages = [png_of(tiff, first)]
+        for number in range(first + 1, min(first + most, len(sizes) + 1)):
+            page = png_of(tiff, number)
+            if sum(map(len, pages)) + len(page) > MOST_BYTES:
+                break
+            pages.append(page)
+        return Preview(sizes, tuple(pages), thumbnail_of(tiff, 1))

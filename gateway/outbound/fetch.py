@@ -15,6 +15,7 @@ from pathlib import Path
 from gateway.documents import refusals
 from gateway.documents.installed import taken
 from gateway.documents.kinds import NEVER_HTML, Kind, kind_of, suffix_of
+from gateway.documents.normalise import Source
 from gateway.fax import Document, DocumentRequest, Fax
 from gateway.fetching import Fetcher, NotRetrieved
 from gateway.ids import new_id
@@ -43,11 +44,9 @@ class Fetching:
         prepared = self.preparation
         folder = Path(tempfile.mkdtemp(prefix="fetch-", dir=prepared.spool))
         try:
-            file = folder / "document"
-            name = await self._retrieve(fax, fax.request, file)
-            kind = await asyncio.to_thread(_kind, file, name)
+            file, kind, name = source = await self.retrieved(fax, fax.request, folder)
             size = file.stat().st_size
-            image = await prepared.render(fax, [(file, kind, name)])
+            image = await prepared.render(fax, [source])
             key = key_for(new_id(), kind, prepared.clock.now())
             await prepared.documents.put([NewDocument(key, file)])
         finally:
@@ -68,6 +67,12 @@ class Fetching:
                 error="",
             )
         return found
+
+    async def retrieved(self, fax: Fax, request: DocumentRequest, folder: Path) -> Source:
+        """The document, in `folder`. Raises NotRetrieved, DocumentRefused."""
+        file = folder / "document"
+        name = await self._retrieve(fax, request, file)
+        return file, await asyncio.to_thread(_kind, file, name), name
 
     async def _retrieve(self, fax: Fax, request: DocumentRequest, file: Path) -> str:
         for pause in PAUSES[: fax.retries]:

@@ -107,11 +107,15 @@ class Orders:
         """Queue one fax. Raises BadField, BadNumber, DocumentRefused; Conflict where `once` is another request's."""
         if order.once is not None and (first := await self._first(order.once)) is not None:
             return first
+        return await self._submit(order.account_id, await self.checked(order))
+
+    async def checked(self, order: Order) -> Submission:
+        """What would be submitted. Raises BadField, BadNumber, DocumentRefused."""
         route = await self._route(order)
         if route.options.password and order.request is not None:
             raise BadField("password", "A password opens what comes along with the order, not what is fetched.")
         documents = await self._looked_into(order.uploads, route.options.password)
-        submission = Submission(
+        return Submission(
             origin=Origin(id=new_id(), via="api"),
             routes=(route,),
             documents=documents,
@@ -119,7 +123,6 @@ class Orders:
             particulars=_particulars(order),
             once=order.once,
         )
-        return await self._submit(order.account_id, submission)
 
     async def resubmit(self, account_id: str, fax_id: str, changes: Changes, once: Once | None = None) -> Fax:
         """A new fax of the same pages. Raises NotFound, BadField, BadNumber; Conflict where the pages are gone."""

@@ -8,7 +8,8 @@ import asyncio
 import logging
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -41,6 +42,15 @@ class FaxImage:
 
     pdf_key: str
     image_key: str
+    pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The same, not stored."""
+
+    pdf: Path
+    image: Path
     pages: int
 
 
@@ -111,6 +121,15 @@ class Preparation:
 
         Raises DocumentRefused, OurTrouble.
         """
+        async with self.made(fax, sources) as made:
+            now = self.clock.now()
+            pdf_key, image_key = (key_for(new_id(), kind, now) for kind in ("application/pdf", "image/tiff"))
+            await self.documents.put([NewDocument(pdf_key, made.pdf), NewDocument(image_key, made.image)])
+        return FaxImage(pdf_key, image_key, made.pages)
+
+    @asynccontextmanager
+    async def made(self, fax: Fax, sources: Sequence[Source]) -> AsyncIterator[Made]:
+        """The normalised PDF and the fax image, as files that go with the context. Raises as `render` does."""
         async with self.store.read() as connection:
             account = await accounts.account(connection, fax.account_id)
             box = await accounts.known_faxbox(connection, fax.faxbox_id)
@@ -126,12 +145,9 @@ class Preparation:
             pdf, image = folder / "fax.pdf", folder / "fax.tiff"
             rendering = rendering_of(fax, box, account)
             pages = await self.sandbox.run(make_image, sources, pdf, image, self.max_pages, rendering, cover)
-            now = self.clock.now()
-            pdf_key, image_key = (key_for(new_id(), kind, now) for kind in ("application/pdf", "image/tiff"))
-            await self.documents.put([NewDocument(pdf_key, pdf), NewDocument(image_key, image)])
+            yield Made(pdf, image, pages)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        return FaxImage(pdf_key, image_key, pages)
 
     async def _refuse(self, fax: Fax, error: FaxgateError) -> None:
         now = self.clock.now()

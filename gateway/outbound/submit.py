@@ -165,7 +165,7 @@ class Submissions:
         documents = await self._keep(submission)
         waiting = _Waiting(
             submission.entry,
-            self._faxes(submission, documents),
+            faxes_of(submission, documents, self._clock.now()),
             submission.operator_mail,
             once=submission.once,
             shares=submission.rendered is not None,
@@ -191,52 +191,6 @@ class Submissions:
             new.append(NewDocument(key, mailed.content))
         await self._documents.put(new)
         return tuple(kept)
-
-    def _faxes(self, submission: Submission, documents: tuple[Document, ...]) -> list[Fax]:
-        now = self._clock.now()
-        origin, told, rendered = submission.origin, submission.particulars, submission.rendered
-        ready = submission.request is not None or rendered is not None
-        return [
-            Fax(
-                id=new_id(),
-                account_id=route.account.id,
-                faxbox_id=route.faxbox.id,
-                direction=Direction.OUTBOUND,
-                # What is fetched is fetched by the worker before the first call; what is rendered is ready.
-                status=Status.PENDING if ready else Status.ATTACHING_FILES,
-                created_at=now,
-                updated_at=now,
-                due_at=max(now, route.options.at or now) if ready else now,
-                send_at=route.options.at,
-                priority=route.options.priority,
-                cost_code=route.options.cost_code,
-                cover=route.options.cover,
-                resolution=route.options.resolution,
-                mode=route.options.mode,
-                via=origin.via,
-                submission_id=origin.id,
-                sender=origin.sender,
-                subject=origin.subject,
-                message=submission.message if _may_have_cover(route) else "",
-                message_id=origin.message_id,
-                repeat_key=_repeat_key(route, origin.sender, submission.repeat_of),
-                resubmitted_from=rendered.fax_id if rendered else origin.resubmitted_from,
-                from_name=(route.faxbox.caller_name or route.faxbox.name) if told.from_name is None else told.from_name,
-                from_number=route.faxbox.number if told.from_number is None else told.from_number,
-                to_name=route.options.to or told.to_name,
-                to_number=route.number,
-                destination=route.destination,
-                retries=route.faxbox.retries if told.retries is None else told.retries,
-                notifications=told.notifications,
-                request=submission.request,
-                documents=documents,
-                pdf_key=rendered.pdf_key if rendered else "",
-                image_key=rendered.image_key if rendered else "",
-                pages=rendered.pages if rendered else 0,
-                left_out=submission.left_out,
-            )
-            for route in submission.routes
-        ]
 
     async def _commit(self, waiting: _Waiting) -> None:
         if self._committer is None or self._committer.done():
@@ -291,6 +245,53 @@ class Submissions:
             notices.add(connection, mails)
 
         await self._store.commit(store)
+
+
+def faxes_of(submission: Submission, documents: tuple[Document, ...], now: datetime) -> list[Fax]:
+    """The faxes that it makes, one for each route. Pure but for their ids."""
+    origin, told, rendered = submission.origin, submission.particulars, submission.rendered
+    ready = submission.request is not None or rendered is not None
+    return [
+        Fax(
+            id=new_id(),
+            account_id=route.account.id,
+            faxbox_id=route.faxbox.id,
+            direction=Direction.OUTBOUND,
+            # What is fetched is fetched by the worker before the first call; what is rendered is ready.
+            status=Status.PENDING if ready else Status.ATTACHING_FILES,
+            created_at=now,
+            updated_at=now,
+            due_at=max(now, route.options.at or now) if ready else now,
+            send_at=route.options.at,
+            priority=route.options.priority,
+            cost_code=route.options.cost_code,
+            cover=route.options.cover,
+            resolution=route.options.resolution,
+            mode=route.options.mode,
+            via=origin.via,
+            submission_id=origin.id,
+            sender=origin.sender,
+            subject=origin.subject,
+            message=submission.message if _may_have_cover(route) else "",
+            message_id=origin.message_id,
+            repeat_key=_repeat_key(route, origin.sender, submission.repeat_of),
+            resubmitted_from=rendered.fax_id if rendered else origin.resubmitted_from,
+            from_name=(route.faxbox.caller_name or route.faxbox.name) if told.from_name is None else told.from_name,
+            from_number=route.faxbox.number if told.from_number is None else told.from_number,
+            to_name=route.options.to or told.to_name,
+            to_number=route.number,
+            destination=route.destination,
+            retries=route.faxbox.retries if told.retries is None else told.retries,
+            notifications=told.notifications,
+            request=submission.request,
+            documents=documents,
+            pdf_key=rendered.pdf_key if rendered else "",
+            image_key=rendered.image_key if rendered else "",
+            pages=rendered.pages if rendered else 0,
+            left_out=submission.left_out,
+        )
+        for route in submission.routes
+    ]
 
 
 def _take_names(connection: Connection, group: Sequence[_Waiting], now: datetime) -> None:

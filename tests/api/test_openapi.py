@@ -169,6 +169,13 @@ async def test_the_documents_that_may_come_along_are_described(description: dict
     named = {one["name"]: one for one in put["parameters"] if one["in"] == "query"}
     assert {"to_number", "from_number", "retries", "name", "notifications.email.send_to"} <= named.keys()
     assert "document" not in named
+    assert {"dry_run", "show_from", "show_pages"} <= named.keys()
+    data = {
+        status: answer["content"]["application/json"]["schema"]["properties"]["data"]["$ref"].rpartition("/")[2]
+        for status, answer in put["responses"].items()
+        if status in ("200", "202")
+    }
+    assert data == {"200": "FaxPreview", "202": "FaxDetail"}
     assert not any(one["required"] for one in named.values())
 
 
