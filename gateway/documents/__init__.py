@@ -9,6 +9,7 @@
         text        plain text -> PDF
         html        HTML -> PDF
         mail        an attached mail -> its documents (`mime` its parts, `parts` what becomes of each, `tnef` Outlook's)
+      forms       what is filled into a form is drawn
       cover       the cover page, put before the others
       render      PDF -> pages in grey -> black and white -> the fax image
         bilevel     grey -> black and white

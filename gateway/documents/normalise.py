@@ -16,7 +16,7 @@ import pikepdf
 from pikepdf import Array, Dictionary, Name, Stream
 from PIL import Image, TiffImagePlugin
 
-from gateway.documents import html, mail, pictures, refusals, text
+from gateway.documents import forms, html, mail, pictures, refusals, text
 from gateway.documents.inspect import inspect, opened_pdf
 from gateway.documents.kinds import CONTAINERS, Kind
 from gateway.documents.paper import A4, Paper
@@ -96,9 +96,7 @@ def _set(data: bytes, name: str, scratch: Path, paper: Paper, max_pages: int, pa
 
 def _append(whole: pikepdf.Pdf, pdf: pikepdf.Pdf, name: str) -> None:
     try:
-        form = pdf.Root.get(Name.AcroForm)
-        if isinstance(form, Dictionary) and form.get(Name.NeedAppearances, False):
-            pdf.generate_appearance_streams()  # what was filled in is otherwise left to the viewer to draw
+        forms.draw_values(pdf)
         whole.add_pages_from(pdf, outlines="ignore")
     except _UNREADABLE as error:
         raise refusals.broken(name, repr(error)) from error
