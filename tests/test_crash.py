@@ -17,7 +17,7 @@ Tamper = Callable[[sqlite3.Connection, Path], None]
 
 @pytest.mark.timeout(300)
 async def test_kills_lose_nothing_and_send_nothing_twice(tmp_path: Path) -> None:
-    counts = await prove(5, seed=20260, pause=0.5, folder=tmp_path)
+    counts = await prove(3, seed=20260, pause=0.5, folder=tmp_path)
     assert counts.problems == []
     assert counts.mails_accepted > 0
     assert counts.completed > 0

@@ -23,6 +23,9 @@ from gateway.store.engine import Store
 from gateway.store.wake import Wake
 from tests.api.house import AS_SUPERUSER, SUBMITTED, SUPERUSER, House, Tenant, tenant
 
+pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+"""Nothing here depends on the database: the tests of the store run on both."""
+
 PUBLIC = {"/healthz", "/openapi.json", "/docs", "/v2/api_auth"}
 
 

@@ -21,6 +21,9 @@ from gateway.store import faxes
 from gateway.store.engine import Store
 from tests.api.house import SUBMITTED, House
 
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""Nothing here depends on the database: the tests of the store run on both."""
+
 
 @pytest.fixture
 async def pictures(store: Store, documents: Documents) -> AsyncIterator[httpx.AsyncClient]:

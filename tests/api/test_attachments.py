@@ -8,6 +8,9 @@ from gateway.store import faxes
 from gateway.store.engine import Store
 from tests.api.house import PDF_BYTES, TIFF_BYTES, House
 
+pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+"""Nothing here depends on the database: the tests of the store run on both."""
+
 
 @pytest.fixture
 def url(house: House) -> str:

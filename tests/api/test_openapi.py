@@ -25,6 +25,9 @@ from gateway.store.engine import Store
 from gateway.store.wake import Wake
 from tests.api.house import AS_SUPERUSER, House
 
+pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+"""Nothing here depends on the database: the tests of the store run on both."""
+
 EXAMPLES = 8
 """Requests of each operation and kind; enough that each parameter is tried."""
 

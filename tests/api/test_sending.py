@@ -421,6 +421,7 @@ def stored_files(tmp_path: Path) -> int:
     return sum(1 for file in (tmp_path / "documents").rglob("*") if file.is_file())
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_a_fuzzer_that_believes_the_description_finds_it_true(
     server: Server, client: httpx.AsyncClient, house: House
 ) -> None:

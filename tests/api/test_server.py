@@ -15,6 +15,9 @@ from gateway.clock import Clock
 from gateway.ports import Documents
 from gateway.store.engine import Store
 
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""Nothing here depends on the database: the tests of the store run on both."""
+
 
 async def test_answers_on_a_kept_connection_do_not_wait_for_acknowledgements(client: httpx.AsyncClient) -> None:
     """The head and the body of an answer are two writes: with Nagle's algorithm each answer would take 40 ms."""

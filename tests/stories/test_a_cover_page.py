@@ -11,6 +11,9 @@ from gateway.administration import Administration
 from gateway.fax import Fax, Status
 from tests.stories.conftest import FAX_MACHINE, House
 
+pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+"""Nothing here depends on the database: the tests of the store run on both."""
+
 OTHER_MACHINE = "+12025550198"
 
 

@@ -13,6 +13,9 @@ from gateway.store import accounts
 from tests.s3 import S3Server, s3_process, s3_server
 from tests.stories.conftest import House
 
+pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+"""Nothing here depends on the database: the tests of the store run on both."""
+
 __all__ = ["s3_process", "s3_server"]
 
 

@@ -17,6 +17,9 @@ from gateway.options import NAMES
 from tests.documents import papers
 from tests.stories.conftest import BUSY, FAX_MACHINE, House
 
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""Nothing here depends on the database: the tests of the store run on both."""
+
 
 async def allow(house: House, *names: str) -> None:
     administration = Administration(house.app.store, house.app.wake, house.clock)

@@ -2,10 +2,15 @@
 
 from email.message import EmailMessage
 
+import pytest
+
 from gateway.fax import CallResult, Fax, Means, Status
 from gateway.means import REMEMBERED_FOR
 from gateway.store import destinations
 from tests.stories.conftest import FAX_MACHINE, House
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""Nothing here depends on the database: the tests of the store run on both."""
 
 BROKEN = CallResult(success=False, answered=True, cause=16, result_code=48, result_text="Disconnected")
 FAST, SLOW, SLOW_T38 = Means(v17=True, t38=False), Means(v17=False, t38=False), Means(v17=False, t38=True)

@@ -6,6 +6,7 @@ from email.message import EmailMessage
 from typing import Any
 
 import httpx
+import pytest
 from standardwebhooks.webhooks import Webhook
 
 from gateway.administration import Administration
@@ -13,6 +14,9 @@ from gateway.fax import Status
 from gateway.signing import new_secret
 from tests.notices.receiver import receiving
 from tests.stories.conftest import FAX_MACHINE, House
+
+pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+"""Nothing here depends on the database: the tests of the store run on both."""
 
 SECRET = new_secret()
 

@@ -12,6 +12,9 @@ from gateway.fax import CallResult, Direction, Fax, Status
 from tests.documents import papers
 from tests.stories.conftest import BUSY, FAX_MACHINE, House
 
+pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+"""Nothing here depends on the database: the tests of the store run on both."""
+
 HANGS_UP_AFTER_PAGE_1, BOBS = "+12025550196", "+12025550102"
 
 

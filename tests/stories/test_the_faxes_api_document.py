@@ -24,6 +24,9 @@ from gateway.fax import Direction, Status
 from tests.documents import papers
 from tests.stories.conftest import House
 
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""Nothing here depends on the database: the tests of the store run on both."""
+
 ALICE, BOB = "+12025550101", "+12025550102"
 
 CREATE = r"""

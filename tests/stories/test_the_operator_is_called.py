@@ -2,9 +2,14 @@
 
 from email.message import EmailMessage
 
+import pytest
+
 from gateway.fax import CallResult, Status
 from gateway.store import history
 from tests.stories.conftest import FAX_MACHINE, House
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""Nothing here depends on the database: the tests of the store run on both."""
 
 OPERATOR = "postmaster@localhost"
 UNREADABLE = CallResult(success=False, answered=True, result_code=41, result_text="TIFF/F file cannot be opened")
