@@ -9,13 +9,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from gateway.errors import BadField, DocumentRefused, OurTrouble
-from gateway.isolation import possible
+from gateway.isolation import can_confine, confine, possible
 from gateway.sandbox import DOCUMENT, RECYCLE, Limits, Sandbox
 
 MIB = 1 << 20
@@ -254,7 +255,7 @@ async def test_a_server_that_cannot_start_says_so() -> None:
 
 SCRIPT = """
 import asyncio, sys
-from gateway.isolation import possible
+from gateway.isolation import can_confine, confine, possible
 from gateway.sandbox import Limits, Sandbox
 from MODULE import mark_and_nap
 print("main ran", flush=True)
@@ -368,3 +369,37 @@ async def test_the_end_of_the_server_ends_what_its_children_started(sandbox: San
     await sandbox.stop()
     await asyncio.gather(task, return_exceptions=True)
     assert await gone(program)
+
+
+def look_around(folder: Path, elsewhere: Path) -> list[str]:
+    """What a confined process may do with files."""
+    confine(["/usr", "/bin", "/lib", "/lib64", "/dev/null", "/nowhere"], folder)
+    ways: dict[str, Callable[[], object]] = {
+        "reads its own": lambda: (folder / "file").read_text(),
+        "writes its own": lambda: (folder / "new").write_text("x"),
+        "renames its own": lambda: (folder / "new").rename(folder / "newer"),
+        "runs programs": lambda: subprocess.run(["true"], check=True),
+        "reads others": lambda: (elsewhere / "file").read_text(),
+        "lists others": lambda: list(elsewhere.iterdir()),
+        "writes others": lambda: (elsewhere / "new").write_text("x"),
+        "empties others": lambda: os.truncate(elsewhere / "file", 0),
+        "removes others": lambda: (elsewhere / "file").unlink(),
+        "takes others in": lambda: (elsewhere / "file").rename(folder / "taken"),
+        "programs read others": lambda: subprocess.run(["cat", elsewhere / "file"], check=True, capture_output=True),
+    }
+    can = []
+    for name, way in ways.items():
+        with suppress(OSError, subprocess.CalledProcessError):
+            way()
+            can.append(name)
+    return can
+
+
+@pytest.mark.skipif(not can_confine(), reason="this kernel has no Landlock")
+async def test_a_confined_process_has_its_folder_alone(sandbox: Sandbox, tmp_path: Path) -> None:
+    for name in ("own", "others"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text("words")
+    can = await sandbox.run(look_around, tmp_path / "own", tmp_path / "others")
+    assert can == ["reads its own", "writes its own", "renames its own", "runs programs"]
+    assert (tmp_path / "others" / "file").read_text() == "words"
