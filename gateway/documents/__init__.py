@@ -8,6 +8,7 @@
         pictures    images of any sort -> upright, opaque, 8 bit, fitted on paper
         text        plain text -> PDF
         html        HTML -> PDF
+        office      Office documents -> PDF, by LibreOffice
         mail        an attached mail -> its documents (`mime` its parts, `parts` what becomes of each, `tnef` Outlook's)
       forms       what is filled into a form is drawn
       cover       the cover page, put before the others

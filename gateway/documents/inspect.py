@@ -10,8 +10,9 @@ import pikepdf
 import pypdfium2 as pdfium  # type: ignore[import-untyped]
 import pypdfium2.raw as pdfium_c  # type: ignore[import-untyped]
 
-from gateway.documents import html, mail, pictures, refusals, text
-from gateway.documents.kinds import PICTURES, Kind
+from gateway.documents import html, mail, office, pictures, refusals, text
+from gateway.documents.installed import taken
+from gateway.documents.kinds import OFFICE, PICTURES, Kind
 
 MAX_PAGES = 500
 
@@ -33,6 +34,8 @@ def inspect(source: bytes | Path, kind: str, name: str, max_pages: int = MAX_PAG
             return None
         case Kind.MAIL | Kind.TNEF as container:
             return _contained(source if isinstance(source, bytes) else source.read_bytes(), container, name, max_pages)
+        case document if document in OFFICE and document in taken():
+            return office.inspected(source, document, name)
         case other:
             raise refusals.not_taken(name, other)
 

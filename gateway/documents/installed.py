@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from gateway.documents.kinds import CALC, CONTAINERS, IMPRESS, PICTURES, TYPESET, WRITER, Kind
+from gateway.isolation import can_confine
 
 LAYOUT_LIBRARIES = ("libpango-1.0.so.0", "libpangoft2-1.0.so.0", "libharfbuzz-subset.so.0")
 """What WeasyPrint sets text and HTML with."""
@@ -24,7 +25,7 @@ def taken() -> frozenset[Kind]:
     kinds = {Kind.PDF} | PICTURES
     if can_set_text():
         kinds |= TYPESET | CONTAINERS  # a mail has text
-    return frozenset(kinds)
+    return frozenset(kinds.union(*_office_kinds()))
 
 
 @cache
@@ -44,7 +45,8 @@ def office() -> Path | None:
 
 def _office_kinds() -> Iterator[frozenset[Kind]]:
     program = office()
-    if program is not None:
+    # It shows what its documents name. Where it cannot be kept from the files of the gateway it does not open any.
+    if program is not None and can_confine():
         for library, kinds in OFFICE_LIBRARIES.items():
             if program.with_name(library).is_file():
                 yield kinds

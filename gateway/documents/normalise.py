@@ -16,9 +16,9 @@ import pikepdf
 from pikepdf import Array, Dictionary, Name, Stream
 from PIL import Image, TiffImagePlugin
 
-from gateway.documents import forms, html, mail, pictures, refusals, text
+from gateway.documents import forms, html, mail, office, pictures, refusals, text
 from gateway.documents.inspect import inspect, opened_pdf
-from gateway.documents.kinds import CONTAINERS, Kind
+from gateway.documents.kinds import CONTAINERS, OFFICE, Kind
 from gateway.documents.paper import A4, Paper
 from gateway.documents.pictures import Picture
 
@@ -75,6 +75,10 @@ def _as_pdfs(
         yield source
     elif kind is Kind.HTML:
         yield _set(_read(source), name, scratch, paper, max_pages, {})
+    elif kind in OFFICE:
+        typeset = scratch / "office.pdf"
+        office.write_pdf(source, kind, name, typeset)
+        yield typeset.read_bytes()
     elif kind is Kind.TEXT:
         typeset = scratch / "text.pdf"
         text.write_pdf(_read(source), name, typeset, paper, max_pages)

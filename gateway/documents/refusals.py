@@ -26,6 +26,15 @@ def unknown_compression(name: str, compression: object) -> DocumentRefused:
     )
 
 
+def locked(name: str) -> DocumentRefused:
+    """Of an Office document, which we open with no password."""
+    return DocumentRefused(f"{called(name)} is protected by a password. Send it without one, or as a PDF.")
+
+
+def beyond(name: str, detail: str) -> DocumentRefused:
+    return DocumentRefused(f"{called(name)} could not be opened within the limits of time and memory.", detail=detail)
+
+
 def empty(name: str) -> DocumentRefused:
     return DocumentRefused(f"{called(name)} has no pages.")
 
@@ -53,6 +62,8 @@ def web_page(name: str) -> DocumentRefused:
 
 def not_taken(name: str, kind: Kind, declared: str = "") -> DocumentRefused:
     """A kind of document that cannot be faxed here; `declared` is the type that its sender gave."""
+    if kind is Kind.ENCRYPTED:
+        return locked(name)
     promised = should_be(kind, name, declared)
     if promised in taken():
         return DocumentRefused(f"{called(name)} is damaged and cannot be opened: it is not {in_words(promised)}.")
