@@ -21,6 +21,7 @@ from gateway.building import build_documents, build_lines, build_mailer, build_t
 from gateway.callbacks import HttpCallbacks
 from gateway.clock import Clock
 from gateway.dispatcher import Dispatcher
+from gateway.documents.installed import about_office
 from gateway.errors import NotFound, OurTrouble
 from gateway.fetching import Fetcher
 from gateway.housekeeping import keep_house
@@ -110,6 +111,8 @@ class App:
             self.sandbox = Sandbox(preload=(*PRELOAD, "smtp.message"))
             await self.sandbox.start()
             self._stack.push_async_callback(self.sandbox.stop)
+            well, text = about_office()
+            log.log(logging.INFO if well else logging.WARNING, "LibreOffice: %s", text)
         if self._roles & {"smtp", "api"}:
             self.submissions = Submissions(self.store, self.documents, self.wake, self.clock, settings.operator)
             await self.submissions.start()

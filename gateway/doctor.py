@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.building import build_documents, build_lines, build_mailer, build_texter
+from gateway.documents.installed import about_office, office
 from gateway.errors import FaxgateError
+from gateway.isolation import possible
 from gateway.settings import BadSettingsError, Settings, host_and_port
 from gateway.store.engine import Store
 
@@ -46,6 +48,8 @@ LIBRARIES = (
 
 FONTS = ("/usr/share/fonts", "/usr/local/share/fonts", "/System/Library/Fonts", str(Path.home() / ".fonts"))
 FONT_PACKAGE = "fonts-dejavu-core"
+OFFICE_PACKAGES = "libreoffice-writer-nogui libreoffice-calc-nogui libreoffice-impress-nogui"
+"""For those who want it: it is large, and nothing else needs it."""
 
 
 def missing_packages() -> list[str]:
@@ -64,6 +68,7 @@ async def examine(settings: Settings) -> list[Finding]:
     return [
         Finding("python", sys.version_info >= (3, 11), f"{platform.python_version()}; 3.11 or newer is needed"),
         *_libraries(),
+        _isolation(),
         _data_dir(settings),
         await _database(settings),
         *_addresses(settings),
@@ -82,6 +87,15 @@ def _libraries() -> Iterator[Finding]:
             package = library.later_package if later else library.package
             yield Finding(library.soname, ok=False, text=f"for {library.needed_for}: apt-get install {package}")
     yield Finding("fonts", _has_fonts(), f"for faxing plain text; Debian's package is {FONT_PACKAGE}")
+    well, text = about_office()
+    yield Finding("LibreOffice", well, text if office() else f"{text}; Debian's packages are {OFFICE_PACKAGES}")
+
+
+def _isolation() -> Finding:
+    """What is taken from the processes that open documents."""
+    had = possible()
+    lacking = "" if had.without_network else ": a document that takes its process over could reach the network"
+    return Finding("documents' isolation", had.without_network, f"{had}{lacking}")
 
 
 def _loads(soname: str) -> bool:

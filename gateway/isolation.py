@@ -46,6 +46,10 @@ _MAKE_SOCKET = 1 << 9
 _OF_LANDLOCK, _REFER, _TRUNCATE = (1 << 13) - 1 - _MAKE_SOCKET, 1 << 13, 1 << 14
 """Accesses to files that its first version knows, and one each that its second and third have added. A Unix socket may
 be made anywhere: it holds nothing, and LibreOffice ends where it cannot make one in /tmp."""
+_BIND_OR_CONNECT = 3
+"""TCP, since the fourth version."""
+_OUT_OF_SCOPE = 3
+"""Abstract Unix sockets of others, and signals to them, since the sixth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +122,14 @@ def can_confine() -> bool:
 
 
 def confine(readable: Iterable[str | Path], writable: Path) -> None:
-    """Leave this process, and what it becomes, these files and folders alone. After `isolate`. Raises OSError."""
+    """Leave this process, and what it becomes, these files and folders alone, and nobody to signal. After `isolate`.
+    Raises OSError."""
     version = _landlock_version()
     handled = _OF_LANDLOCK | (_REFER if version >= 2 else 0) | (_TRUNCATE if version >= 3 else 0)
-    rules = _landlock(_CREATE_RULESET, struct.pack("Q", handled), 8, 0)
+    asked = struct.pack("QQQ", handled, _BIND_OR_CONNECT, _OUT_OF_SCOPE)[
+        : 8 if version < 4 else 16 if version < 6 else 24
+    ]
+    rules = _landlock(_CREATE_RULESET, asked, len(asked), 0)
     for path in readable:
         if Path(path).is_dir():
             _allow(rules, path, _EXECUTE | _READ_FILE | _READ_DIR)

@@ -150,6 +150,7 @@ def test_the_doctor_finds_everything_here(faxgate: Faxgate) -> None:
     assert findings["libspandsp.so.2"]
     assert findings["database"]
     assert findings["line loopback"]
+    assert {"LibreOffice", "documents' isolation"} <= findings.keys()
 
 
 def test_the_doctor_names_what_is_unsafe(faxgate: Faxgate, environment: dict[str, str]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from gateway.documents.kinds import CALC, CONTAINERS, IMPRESS, PICTURES, TYPESET, WRITER, Kind
+from gateway.documents.kinds import CALC, CONTAINERS, IMPRESS, PICTURES, TYPESET, WRITER, Kind, listed
 from gateway.isolation import can_confine
 
 LAYOUT_LIBRARIES = ("libpango-1.0.so.0", "libpangoft2-1.0.so.0", "libharfbuzz-subset.so.0")
@@ -41,6 +41,19 @@ def office() -> Path | None:
         return None
     program = Path(found).resolve().with_name("soffice.bin")
     return program if program.is_file() else None
+
+
+def about_office() -> tuple[bool, str]:
+    """Whether LibreOffice is as it should be, and what is taken because of it, in words; none at all is as well."""
+    if office() is None:
+        return True, "not found: RTF, Word, Excel, PowerPoint and OpenDocument files are refused"
+    if not can_confine():
+        return False, (
+            "found and not used, for nothing here keeps it from the files of the gateway (Landlock: Linux 5.13 and "
+            "later, where the container allows it). Office documents are refused"
+        )
+    kinds = frozenset[Kind]().union(*_office_kinds())
+    return bool(kinds), f"found, for {listed(kinds)}" if kinds else f"{office()} has no Writer, Calc or Impress"
 
 
 def _office_kinds() -> Iterator[frozenset[Kind]]:

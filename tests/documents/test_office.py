@@ -12,10 +12,11 @@ import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.documents import office
+from gateway.doctor import OFFICE_PACKAGES
+from gateway.documents import installed, office
 from gateway.documents.inspect import inspect
+from gateway.documents.installed import about_office, taken
 from gateway.documents.installed import office as program
-from gateway.documents.installed import taken
 from gateway.documents.kinds import OFFICE, Kind, kind_of
 from gateway.documents.prepare import prepare
 from gateway.errors import DocumentRefused
@@ -23,8 +24,7 @@ from gateway.sandbox import PRELOAD, Limits, Sandbox
 from tests.documents import offices, papers
 from tests.documents.test_html import origin  # noqa: F401  # a web server that notes what it is asked
 
-PACKAGES = "libreoffice-writer-nogui libreoffice-calc-nogui libreoffice-impress-nogui"
-MISSING = f"LibreOffice is not installed, and so NOTHING of Office documents is tested: apt-get install {PACKAGES}"
+MISSING = f"NOTHING of Office documents is tested. LibreOffice: {about_office()[1]}. apt-get install {OFFICE_PACKAGES}"
 
 Test = TypeVar("Test", bound=Callable[..., object])
 
@@ -257,6 +257,21 @@ def test_without_libreoffice_its_kinds_are_not_taken(monkeypatch: pytest.MonkeyP
         ) as caught:
             inspect(b"", Kind.DOCX, "a.docx")
         assert "DOCX" not in caught.value.text
+        assert about_office() == (True, "not found: RTF, Word, Excel, PowerPoint and OpenDocument files are refused")
     finally:
         for cached in (taken, program):
             cached.cache_clear()
+
+
+@pytest.mark.skipif(program() is None, reason=MISSING)
+def test_it_is_not_used_where_nothing_confines_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert about_office()[0]
+    monkeypatch.setattr(installed, "can_confine", lambda: False)
+    taken.cache_clear()
+    try:
+        assert not taken() & OFFICE
+        well, text = about_office()
+        assert not well
+        assert "Landlock" in text
+    finally:
+        taken.cache_clear()

@@ -161,7 +161,7 @@ REFUSING = [
             b"PK\x03\x04" + bytes(26) + b"mimetypeapplication/vnd.oasis.opendocument.text",
             "letter",
         ),
-        "an OpenDocument text (.odt)",
+        'document "letter" ',  # no OpenDocument text, or one that nothing here can open
     ),
     (part("application/msword", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a.doc"), "a Word document (.doc)"),
     (part("application/octet-stream", b"\0\1\2\3", "x.bin"), "What can: PDF, TIFF, PNG, JPEG, GIF, BMP, WebP, HEIC"),
