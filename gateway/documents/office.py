@@ -68,6 +68,8 @@ _LOCKED = {
     Kind.PPT: re.compile(rb"\x14\0\0\0\xdf\xc4\xd1\xf3"),  # CurrentUserAtom [MS-PPT] 2.3.2: headerToken
 }
 """What the old formats have where a password is needed; and others by chance: looked for after a failure only."""
+_MANIFEST = 1_000_000
+"""Bytes of it that are read, for it could be as long as anything else; a real one has some kilobytes."""
 _ENCRYPTED_ODF = re.compile(rb"<manifest:encryption-data\b")
 
 
@@ -82,8 +84,10 @@ def inspected(source: bytes | Path, kind: Kind, name: str) -> int | None:
             if len(files) > MAX_FILES or sum(file.file_size for file in files) > MAX_UNPACKED:
                 raise refusals.too_large(name, f"it unpacks to more than {MAX_UNPACKED // 1_000_000} MB")
             manifest = next((file for file in files if file.filename == "META-INF/manifest.xml"), None)
-            if manifest is not None and _ENCRYPTED_ODF.search(archive.read(manifest)):
-                raise refusals.locked(name)
+            if manifest is not None:
+                with archive.open(manifest) as listed:
+                    if _ENCRYPTED_ODF.search(listed.read(_MANIFEST)):
+                        raise refusals.locked(name)
     except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, EOFError, zlib.error, LZMAError) as error:
         raise refusals.broken(name, repr(error)) from error
     slides = sum(1 for file in files if _SLIDE.fullmatch(file.filename))
