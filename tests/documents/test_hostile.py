@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pikepdf
 import pytest
-from pikepdf import Array, Name
+from pikepdf import Array, Dictionary, Name
 
 from gateway.documents.inspect import inspect
 from gateway.documents.kinds import Kind
@@ -65,6 +65,45 @@ def doubly_packed(size: int) -> bytes:
     return file.getvalue()
 
 
+def tiff_of(width: int, height: int) -> bytes:
+    """A bilevel TIFF of any size in one strip of some bytes (TIFF 6.0, section 2)."""
+    tags = [(256, 4, width), (257, 4, height), (258, 3, 1), (259, 3, 4), (262, 3, 0), (273, 4, 8), (278, 4, height)]
+    tags.append((279, 4, 4))
+    entries = b"".join(struct.pack("<HHLL", tag, kind, 1, value) for tag, kind, value in tags)
+    return b"II*\0" + struct.pack("<L", 12) + b"\xff" * 4 + struct.pack("<H", len(tags)) + entries + bytes(4)
+
+
+def gif_of(width: int, height: int) -> bytes:
+    """A GIF of any size up to 65,535 squared with next to nothing in it."""
+    size = struct.pack("<HH", width, height)
+    colours = b"\0\0\0\xff\xff\xff"
+    return b"GIF89a" + size + b"\x80\0\0" + colours + b"," + bytes(4) + size + b"\0\x02\x02\x4c\x01\0;"
+
+
+def deep_page_tree(depth: int) -> bytes:
+    """A page below so many nodes of the page tree (ISO 32000-1, 7.7.3)."""
+    made = papers.pdf(papers.line_of("Hello"))
+    node = made.pages[0].obj
+    for _ in range(depth):
+        node = made.make_indirect(Dictionary(Type=Name.Pages, Kids=Array([node]), Count=1))
+        node.Kids[0].Parent = node
+    made.Root.Pages = node
+    file = BytesIO()
+    made.save(file)
+    return file.getvalue()
+
+
+def with_font_file(data: bytes) -> bytes:
+    """A line in a font that is embedded, and is this."""
+    made = papers.pdf(papers.line_of("Hello"))
+    for font in made.pages[0].Resources.Font.values():
+        font.Subtype, font.BaseFont = Name.TrueType, Name.Broken
+        font.FontDescriptor = made.make_indirect(
+            Dictionary(Type=Name.FontDescriptor, FontName=Name.Broken, Flags=4, FontFile2=made.make_stream(data))
+        )
+    return papers.saved(made)
+
+
 WHOLE = papers.letter(3)
 
 
@@ -76,6 +115,7 @@ WHOLE = papers.letter(3)
         pytest.param(WHOLE[: len(WHOLE) // 4], Kind.PDF, id="truncated"),
         pytest.param(papers.saved(pikepdf.new()), Kind.PDF, id="no pages"),
         pytest.param(page_loop(), Kind.PDF, id="pages in a circle"),
+        pytest.param(deep_page_tree(20_000), Kind.PDF, id="a page tree 20,000 deep"),
         pytest.param(papers.letter(10_000), Kind.PDF, id="10,000 pages"),
         pytest.param(with_media_box(0, 0, 1e9, 1e9), Kind.PDF, id="MediaBox of 350 km"),
         pytest.param(papers.bomb_pdf(), Kind.PDF, id="10^9 drawings"),
@@ -84,9 +124,12 @@ WHOLE = papers.letter(3)
         pytest.param(image_bytes(arrow(), "PNG")[:500], Kind.PNG, id="PNG truncated"),
         pytest.param(image_bytes(arrow(), "JPEG")[:2000], Kind.JPEG, id="JPEG truncated"),
         pytest.param(image_bytes(arrow(), "TIFF")[:4000], Kind.TIFF, id="TIFF truncated"),
+        pytest.param(tiff_of(200_000, 200_000), Kind.TIFF, id="TIFF bomb"),
+        pytest.param(gif_of(65_535, 65_535), Kind.GIF, id="GIF bomb"),
         pytest.param(b"II*\0" + b"\xff" * 100, Kind.TIFF, id="TIFF garbage"),
         pytest.param(image_bytes(arrow("P"), "GIF")[:30], Kind.GIF, id="GIF truncated"),
         pytest.param(b"line\n" * 700_000, Kind.TEXT, id="text without end"),
+        pytest.param(b"<html><body>" + b"<table><tr><td>" * 600 + b"x", Kind.HTML, id="tables in tables, 600 deep"),
         pytest.param(b"%!PS-Adobe", Kind.POSTSCRIPT, id="PostScript"),
     ],
 )
@@ -108,6 +151,9 @@ async def test_refused(sandbox: Sandbox, tmp_path: Path, data: bytes, kind: Kind
         pytest.param(with_media_box(595, 842, 0, 0), id="MediaBox the other way round"),
         pytest.param(papers.saved(papers.pdf(b"q " * 2_000_000 + papers.line_of("Hello"))), id="two million q"),
         pytest.param(doubly_packed(100 << 20), id="100 MiB packed twice"),
+        pytest.param(papers.bomb_pdf(width=1, depth=3000), id="forms in forms, 3,000 deep"),
+        pytest.param(with_font_file(b"\0\1\0\0" + b"\xff" * 3000), id="a font of garbage"),
+        pytest.param(with_font_file(b""), id="an empty font"),
     ],
 )
 async def test_odd_but_possible(sandbox: Sandbox, tmp_path: Path, data: bytes) -> None:
