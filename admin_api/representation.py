@@ -170,14 +170,14 @@ def _document(fax: Fax) -> FaxDocument:
 
 def fax_preview(found: OrderPreview) -> FaxPreview:
     """An order as it would be faxed."""
-    sizes = found.image.code_bytes
+    codes = found.image.codes
     return {
         "destination": found.route.destination,
         "faxbox_id": found.route.faxbox.id,
         "cover": found.cover,
-        "pages": len(sizes),
-        "seconds": round(call_seconds(sizes), 1),
-        "page_seconds": [round(page_seconds(size), 1) for size in sizes],
+        "pages": len(codes),
+        "seconds": round(call_seconds(codes), 1),
+        "page_seconds": [round(page_seconds(code), 1) for code in codes],
         "thumbnail": _page(1, found.image.thumbnail),
         "shown": [_page(number, png) for number, png in enumerate(found.image.shown, found.first)],
     }

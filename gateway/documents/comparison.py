@@ -8,13 +8,13 @@ import io
 import shutil
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from gateway.documents.linetime import call_seconds, coded_bytes, page_seconds
+from gateway.documents.linetime import Code, call_seconds, codes_of, page_seconds
 from gateway.documents.page import page_png
 from gateway.documents.rendering import Resolution
 from gateway.documents.tiff import X_DPI
@@ -66,29 +66,30 @@ def compared(ours: Path, theirs: Path | None, out: Path | None) -> list[Compared
 
     Raises OurTrouble where the two have different numbers of pages, OSError where `out` cannot be written.
     """
-    sizes = coded_bytes(ours)
-    others = coded_bytes(theirs) if theirs else None
-    if others is not None and len(others) != len(sizes):
-        raise OurTrouble(f"Ghostscript made {len(others)} pages of {len(sizes)}.")
+    codes = codes_of(ours)
+    others = codes_of(theirs) if theirs else None
+    if others is not None and len(others) != len(codes):
+        raise OurTrouble(f"Ghostscript made {len(others)} pages of {len(codes)}.")
     if out is not None:
-        for number in range(1, len(sizes) + 1):
+        for number in range(1, len(codes) + 1):
             (out / f"page-{number}.png").write_bytes(_side_by_side(number, ours, theirs))
-    return beside(sizes, others)
+    return beside(codes, others)
 
 
-def beside(sizes: Sequence[int], others: Sequence[int] | None) -> list[Compared]:
-    """The bytes of each page's code as line time, and the call last. Pure."""
-    theirs: Sequence[int | None] = [None] * len(sizes) if others is None else others
-    pages = [
-        _of(number, size, page_seconds(size), other, None if other is None else page_seconds(other))
-        for number, (size, other) in enumerate(zip(sizes, theirs, strict=True), 1)
+def beside(codes: Sequence[Code], others: Sequence[Code] | None) -> list[Compared]:
+    """The code of each page as line time, and the call last. Pure."""
+    ours = _alone(codes)
+    if others is None:
+        return ours
+    return [
+        replace(page, other_bytes=other.bytes, other_seconds=other.seconds)
+        for page, other in zip(ours, _alone(others), strict=True)
     ]
-    both = (None, None) if others is None else (sum(others), call_seconds(others))
-    return [*pages, _of(0, sum(sizes), call_seconds(sizes), *both)]
 
 
-def _of(page: int, size: int, seconds: float, other: int | None, other_seconds: float | None) -> Compared:
-    return Compared(page, size, round(seconds, 1), other, None if other_seconds is None else round(other_seconds, 1))
+def _alone(codes: Sequence[Code]) -> list[Compared]:
+    pages = [Compared(number, code.bytes, round(page_seconds(code), 1)) for number, code in enumerate(codes, 1)]
+    return [*pages, Compared(0, sum(code.bytes for code in codes), round(call_seconds(codes), 1))]
 
 
 def _side_by_side(number: int, *images: Path | None) -> bytes:

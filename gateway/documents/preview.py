@@ -7,7 +7,7 @@ into the sandbox.
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.documents.linetime import coded_bytes
+from gateway.documents.linetime import Code, codes_of
 from gateway.documents.page import opened, png_of, thumbnail_of
 
 MOST_PAGES = 10
@@ -17,7 +17,7 @@ MOST_BYTES = 8 << 20
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    code_bytes: tuple[int, ...]
+    codes: tuple[Code, ...]
     """Of every page."""
     shown: tuple[bytes, ...]
     """PNGs of the pages asked for."""
@@ -28,12 +28,12 @@ class Preview:
 def preview(image: Path, first: int, most: int) -> Preview:
     """The pages of `image` from `first` (from 1), `most` of them, as far as there are so many and `MOST_BYTES` hold
     them; one at least. Raises NotFound where it has no page `first`, and OurTrouble where it is unreadable."""
-    sizes = coded_bytes(image)
+    codes = codes_of(image)
     with opened(image) as tiff:
         pages = [png_of(tiff, first)]
-        for number in range(first + 1, min(first + most, len(sizes) + 1)):
+        for number in range(first + 1, min(first + most, len(codes) + 1)):
             page = png_of(tiff, number)
             if sum(map(len, pages)) + len(page) > MOST_BYTES:
                 break
             pages.append(page)
-        return Preview(sizes, tuple(pages), thumbnail_of(tiff, 1))
+        return Preview(codes, tuple(pages), thumbnail_of(tiff, 1))

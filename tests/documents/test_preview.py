@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from gateway.documents.linetime import coded_bytes
+from gateway.documents.linetime import codes_of
 from gateway.documents.page import THUMBNAIL, page_png, thumbnail_png
 from gateway.documents.preview import preview
 from gateway.documents.render import render
@@ -65,10 +65,20 @@ def test_the_pages_from_one_on(tmp_path: Path) -> None:
         found = preview(image, first, most)
         assert found.shown == pages[first - 1 : first - 1 + most]
         assert found.thumbnail == thumbnail_png(image, 1)
-        assert found.code_bytes == coded_bytes(image)
+        assert found.codes == codes_of(image)
     for wrong in (0, 5):
         with pytest.raises(NotFound, match="4 pages"):
             preview(image, wrong, 1)
+
+
+def test_many_large_pages_are_shown_a_few_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = tmp_path / "fax.tif"
+    render(papers.file(tmp_path / "in.pdf", papers.letter(4)), image)
+    first, second = (len(page_png(image, number)) for number in (1, 2))
+    for most_bytes, shown_pages in ((first - 1, 1), (first + second, 2)):
+        monkeypatch.setattr("gateway.documents.preview.MOST_BYTES", most_bytes)
+        assert len(preview(image, 1, 4).shown) == shown_pages
+    assert len(preview(image, 1, 4).codes) == 4
 
 
 def test_a_resolution_that_cannot_be_makes_no_huge_picture(tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ async def test_what_is_shown_is_what_is_sent(program: Program) -> None:
     [call] = await program.house.calls(fax)
     assert call.result is not None
     # The header line, which the line prints, is not in the image.
-    assert preview["seconds"] == pytest.approx(call.result.seconds, rel=0.1)
+    assert preview["seconds"] == pytest.approx(call.result.seconds, rel=0.05)
     assert len(preview["page_seconds"]) == 3
 
 
