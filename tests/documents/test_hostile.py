@@ -3,7 +3,7 @@
 import struct
 import time
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from io import BytesIO
 from pathlib import Path
 
@@ -28,6 +28,13 @@ async def sandbox() -> AsyncIterator[Sandbox]:
     await sandbox.start()
     yield sandbox
     await sandbox.stop()
+
+
+@pytest.fixture
+def data(request: pytest.FixtureRequest) -> bytes:
+    """The document; made here where that takes long, for tests are collected more often than run."""
+    made: bytes | Callable[[], bytes] = request.param
+    return made if isinstance(made, bytes) else made()
 
 
 def png_of(width: int, height: int) -> bytes:
@@ -112,25 +119,26 @@ WHOLE = papers.letter(3)
     [
         pytest.param(b"", Kind.PDF, id="empty"),
         pytest.param(b"%PDF-1.7\n" + bytes(range(256)) * 40, Kind.PDF, id="garbage"),
-        pytest.param(WHOLE[: len(WHOLE) // 4], Kind.PDF, id="truncated"),
-        pytest.param(papers.saved(pikepdf.new()), Kind.PDF, id="no pages"),
-        pytest.param(page_loop(), Kind.PDF, id="pages in a circle"),
-        pytest.param(deep_page_tree(20_000), Kind.PDF, id="a page tree 20,000 deep"),
-        pytest.param(papers.letter(10_000), Kind.PDF, id="10,000 pages"),
-        pytest.param(with_media_box(0, 0, 1e9, 1e9), Kind.PDF, id="MediaBox of 350 km"),
-        pytest.param(papers.bomb_pdf(), Kind.PDF, id="10^9 drawings"),
-        pytest.param(png_of(200_000, 200_000), Kind.PNG, id="PNG bomb"),
-        pytest.param(png_of(30_000, 30_000), Kind.PNG, id="PNG of 30,000 squared"),
-        pytest.param(image_bytes(arrow(), "PNG")[:500], Kind.PNG, id="PNG truncated"),
-        pytest.param(image_bytes(arrow(), "JPEG")[:2000], Kind.JPEG, id="JPEG truncated"),
-        pytest.param(image_bytes(arrow(), "TIFF")[:4000], Kind.TIFF, id="TIFF truncated"),
-        pytest.param(tiff_of(200_000, 200_000), Kind.TIFF, id="TIFF bomb"),
-        pytest.param(gif_of(65_535, 65_535), Kind.GIF, id="GIF bomb"),
+        pytest.param(lambda: WHOLE[: len(WHOLE) // 4], Kind.PDF, id="truncated"),
+        pytest.param(lambda: papers.saved(pikepdf.new()), Kind.PDF, id="no pages"),
+        pytest.param(page_loop, Kind.PDF, id="pages in a circle"),
+        pytest.param(lambda: deep_page_tree(20_000), Kind.PDF, id="a page tree 20,000 deep"),
+        pytest.param(lambda: papers.letter(10_000), Kind.PDF, id="10,000 pages"),
+        pytest.param(lambda: with_media_box(0, 0, 1e9, 1e9), Kind.PDF, id="MediaBox of 350 km"),
+        pytest.param(papers.bomb_pdf, Kind.PDF, id="10^9 drawings"),
+        pytest.param(lambda: png_of(200_000, 200_000), Kind.PNG, id="PNG bomb"),
+        pytest.param(lambda: png_of(30_000, 30_000), Kind.PNG, id="PNG of 30,000 squared"),
+        pytest.param(lambda: image_bytes(arrow(), "PNG")[:500], Kind.PNG, id="PNG truncated"),
+        pytest.param(lambda: image_bytes(arrow(), "JPEG")[:2000], Kind.JPEG, id="JPEG truncated"),
+        pytest.param(lambda: image_bytes(arrow(), "TIFF")[:4000], Kind.TIFF, id="TIFF truncated"),
+        pytest.param(lambda: tiff_of(200_000, 200_000), Kind.TIFF, id="TIFF bomb"),
+        pytest.param(lambda: gif_of(65_535, 65_535), Kind.GIF, id="GIF bomb"),
         pytest.param(b"II*\0" + b"\xff" * 100, Kind.TIFF, id="TIFF garbage"),
-        pytest.param(image_bytes(arrow("P"), "GIF")[:30], Kind.GIF, id="GIF truncated"),
+        pytest.param(lambda: image_bytes(arrow("P"), "GIF")[:30], Kind.GIF, id="GIF truncated"),
         pytest.param(b"line\n" * 700_000, Kind.TEXT, id="text without end"),
         pytest.param(b"%!PS-Adobe", Kind.POSTSCRIPT, id="PostScript"),
     ],
+    indirect=["data"],
 )
 async def test_refused(sandbox: Sandbox, tmp_path: Path, data: bytes, kind: Kind) -> None:
     source = papers.file(tmp_path / "in", data)
@@ -146,14 +154,15 @@ async def test_refused(sandbox: Sandbox, tmp_path: Path, data: bytes, kind: Kind
 @pytest.mark.parametrize(
     "data",
     [
-        pytest.param(with_media_box(0, 0, 0, 0), id="MediaBox of nothing"),
-        pytest.param(with_media_box(595, 842, 0, 0), id="MediaBox the other way round"),
-        pytest.param(papers.saved(papers.pdf(b"q " * 2_000_000 + papers.line_of("Hello"))), id="two million q"),
-        pytest.param(doubly_packed(100 << 20), id="100 MiB packed twice"),
-        pytest.param(papers.bomb_pdf(width=1, depth=3000), id="forms in forms, 3,000 deep"),
-        pytest.param(with_font_file(b"\0\1\0\0" + b"\xff" * 3000), id="a font of garbage"),
-        pytest.param(with_font_file(b""), id="an empty font"),
+        pytest.param(lambda: with_media_box(0, 0, 0, 0), id="MediaBox of nothing"),
+        pytest.param(lambda: with_media_box(595, 842, 0, 0), id="MediaBox the other way round"),
+        pytest.param(lambda: papers.saved(papers.pdf(b"q " * 2_000_000 + papers.line_of("Hello"))), id="two million q"),
+        pytest.param(lambda: doubly_packed(100 << 20), id="100 MiB packed twice"),
+        pytest.param(lambda: papers.bomb_pdf(width=1, depth=3000), id="forms in forms, 3,000 deep"),
+        pytest.param(lambda: with_font_file(b"\0\1\0\0" + b"\xff" * 3000), id="a font of garbage"),
+        pytest.param(lambda: with_font_file(b""), id="an empty font"),
     ],
+    indirect=True,
 )
 async def test_odd_but_possible(sandbox: Sandbox, tmp_path: Path, data: bytes) -> None:
     source = papers.file(tmp_path / "in", data)

@@ -2,6 +2,8 @@
 
 import struct
 import zlib
+from collections.abc import Callable
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -74,6 +76,10 @@ def heic(orientation: int = 1) -> bytes:
     return file.getvalue()
 
 
+def tiff(mode: str, compression: str) -> bytes:
+    return image_bytes(arrow(mode), "TIFF", compression=compression)
+
+
 def sixteen_bits_in_colour() -> bytes:
     levels = np.asarray(UPRIGHT).astype(">u2") * 257
 
@@ -107,53 +113,54 @@ def with_thumbnail() -> bytes:
 
 
 @pytest.mark.parametrize(
-    "data",
+    "made",
     [
-        pytest.param(image_bytes(UPRIGHT, "JPEG"), id="JPEG"),
+        pytest.param(lambda: image_bytes(UPRIGHT, "JPEG"), id="JPEG"),
         *(
-            pytest.param(turned_by_exif(form, orientation), id=f"{form} of orientation {orientation}")
+            pytest.param(partial(turned_by_exif, form, orientation), id=f"{form} of orientation {orientation}")
             for form in ("JPEG", "PNG", "TIFF")
             for orientation in STORED
         ),
-        pytest.param(image_bytes(arrow("CMYK"), "JPEG"), id="JPEG CMYK"),
-        pytest.param(image_bytes(arrow("CMYK"), "TIFF"), id="TIFF CMYK"),
-        pytest.param(image_bytes(arrow("L"), "JPEG", progressive=True), id="JPEG progressive"),
-        pytest.param(transparent("RGBA"), id="PNG RGBA"),
-        pytest.param(transparent("LA"), id="PNG LA"),
-        pytest.param(palette_with_transparency(), id="GIF transparent"),
-        pytest.param(animated(), id="GIF animated"),
-        pytest.param(image_bytes(arrow("P"), "PNG"), id="PNG palette"),
-        pytest.param(image_bytes(arrow("1"), "PNG"), id="PNG bilevel"),
-        pytest.param(sixteen_bits("PNG"), id="PNG 16 bit"),
-        pytest.param(sixteen_bits("TIFF"), id="TIFF 16 bit"),
-        pytest.param(with_thumbnail(), id="TIFF with thumbnail"),
-        pytest.param(image_bytes(arrow("1"), "TIFF", compression="group4"), id="TIFF G4"),
-        pytest.param(image_bytes(arrow("1"), "TIFF", compression="group3"), id="TIFF G3"),
-        pytest.param(image_bytes(arrow("1"), "TIFF", compression="group3", tiffinfo={292: 1}), id="TIFF G3 2D"),
-        pytest.param(image_bytes(arrow("1"), "TIFF", compression="tiff_ccitt"), id="TIFF RLE"),
+        pytest.param(lambda: image_bytes(arrow("CMYK"), "JPEG"), id="JPEG CMYK"),
+        pytest.param(lambda: image_bytes(arrow("CMYK"), "TIFF"), id="TIFF CMYK"),
+        pytest.param(lambda: image_bytes(arrow("L"), "JPEG", progressive=True), id="JPEG progressive"),
+        pytest.param(lambda: transparent("RGBA"), id="PNG RGBA"),
+        pytest.param(lambda: transparent("LA"), id="PNG LA"),
+        pytest.param(palette_with_transparency, id="GIF transparent"),
+        pytest.param(animated, id="GIF animated"),
+        pytest.param(lambda: image_bytes(arrow("P"), "PNG"), id="PNG palette"),
+        pytest.param(lambda: image_bytes(arrow("1"), "PNG"), id="PNG bilevel"),
+        pytest.param(lambda: sixteen_bits("PNG"), id="PNG 16 bit"),
+        pytest.param(lambda: sixteen_bits("TIFF"), id="TIFF 16 bit"),
+        pytest.param(with_thumbnail, id="TIFF with thumbnail"),
+        pytest.param(lambda: image_bytes(arrow("1"), "TIFF", compression="group4"), id="TIFF G4"),
+        pytest.param(lambda: image_bytes(arrow("1"), "TIFF", compression="group3"), id="TIFF G3"),
+        pytest.param(lambda: image_bytes(arrow("1"), "TIFF", compression="group3", tiffinfo={292: 1}), id="TIFF G3 2D"),
+        pytest.param(lambda: image_bytes(arrow("1"), "TIFF", compression="tiff_ccitt"), id="TIFF RLE"),
         *(
-            pytest.param(image_bytes(arrow(mode), "TIFF", compression=compression), id=f"TIFF {compression} {mode}")
+            pytest.param(partial(tiff, mode, compression), id=f"TIFF {compression} {mode}")
             for compression in ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg", "lzma", "zstd")
             for mode in ("L", "RGB")
         ),
-        pytest.param(image_bytes(arrow("1"), "TIFF", compression="packbits"), id="TIFF packbits 1"),
-        pytest.param(image_bytes(arrow("CMYK"), "TIFF", compression="tiff_lzw"), id="TIFF LZW CMYK"),
-        pytest.param(old_jpeg(), id="TIFF old JPEG"),
-        pytest.param(image_bytes(UPRIGHT, "BMP"), id="BMP"),
-        pytest.param(image_bytes(arrow("1"), "BMP"), id="BMP bilevel"),
-        pytest.param(image_bytes(arrow("P"), "BMP"), id="BMP palette"),
-        pytest.param(image_bytes(UPRIGHT, "WEBP"), id="WebP"),
-        pytest.param(transparent("RGBA", "WEBP", lossless=True), id="WebP transparent"),
-        pytest.param(animated("WEBP"), id="WebP animated"),
-        pytest.param(image_bytes(UPRIGHT, "AVIF"), id="AVIF"),
-        pytest.param(heic(), id="HEIC"),
-        *(pytest.param(heic(orientation), id=f"HEIC of orientation {orientation}") for orientation in STORED),
-        pytest.param(sixteen_bits_in_colour(), id="PNG 16 bit in colour"),
-        pytest.param(image_bytes(arrow(size=(6000, 8000)), "PNG"), id="PNG large"),
-        pytest.param(image_bytes(arrow(size=(6000, 8000)), "JPEG"), id="JPEG large"),
+        pytest.param(lambda: image_bytes(arrow("1"), "TIFF", compression="packbits"), id="TIFF packbits 1"),
+        pytest.param(lambda: image_bytes(arrow("CMYK"), "TIFF", compression="tiff_lzw"), id="TIFF LZW CMYK"),
+        pytest.param(old_jpeg, id="TIFF old JPEG"),
+        pytest.param(lambda: image_bytes(UPRIGHT, "BMP"), id="BMP"),
+        pytest.param(lambda: image_bytes(arrow("1"), "BMP"), id="BMP bilevel"),
+        pytest.param(lambda: image_bytes(arrow("P"), "BMP"), id="BMP palette"),
+        pytest.param(lambda: image_bytes(UPRIGHT, "WEBP"), id="WebP"),
+        pytest.param(lambda: transparent("RGBA", "WEBP", lossless=True), id="WebP transparent"),
+        pytest.param(lambda: animated("WEBP"), id="WebP animated"),
+        pytest.param(lambda: image_bytes(UPRIGHT, "AVIF"), id="AVIF"),
+        pytest.param(heic, id="HEIC"),
+        *(pytest.param(partial(heic, orientation), id=f"HEIC of orientation {orientation}") for orientation in STORED),
+        pytest.param(sixteen_bits_in_colour, id="PNG 16 bit in colour"),
+        pytest.param(lambda: image_bytes(arrow(size=(6000, 8000)), "PNG"), id="PNG large"),
+        pytest.param(lambda: image_bytes(arrow(size=(6000, 8000)), "JPEG"), id="JPEG large"),
     ],
 )
-def test_the_block_is_where_it_belongs(tmp_path: Path, data: bytes) -> None:
+def test_the_block_is_where_it_belongs(tmp_path: Path, made: Callable[[], bytes]) -> None:
+    data = made()
     source = papers.file(tmp_path / "in", data)
     image = tmp_path / "fax.tif"
     assert prepare([(source, kind_of(data), "in")], tmp_path / "fax.pdf", image, 10) == 1
