@@ -97,9 +97,11 @@ class Notifications:
 
     async def resend(self, request: Request) -> Response:
         """PUT /accounts/{account_id}/notifications/{notification_id}"""
+        async with self.store.read() as connection:
+            notice = await notices.find(connection, _id(request), account_of(request))
         validated(Resend, await read_json(request))
         async with self.store.begin() as connection:
-            await notices.again(connection, _id(request), account_of(request), self.clock.now())
+            await notices.again(connection, notice.id, account_of(request), self.clock.now())
         await self.wake.notify(NOTICES)
         return await self._answer(request, 202)
 

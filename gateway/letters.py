@@ -210,6 +210,7 @@ def _letter(
     # RFC 3834 5: nobody's vacation notice shall answer; Exchange wants it in its own words.
     message["Auto-Submitted"] = "auto-replied" if "In-Reply-To" in message else "auto-generated"
     message["X-Auto-Response-Suppress"] = "All"
+    message["List-Id"] = f"Notices of faxes <notices.{head.hostname}>"  # RFC 2919: for whoever files or mutes them
     message["X-Faxgate-Notice"] = head.notice_id
     message["X-Faxgate-Fax"] = str(facts["fax_id"])
     for kind, subtype in (("txt", "plain"), ("html", "html")):

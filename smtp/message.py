@@ -29,7 +29,7 @@ from gateway.documents.parts import (
     kind_in_mail,
     see,
 )
-from gateway.errors import DocumentRefused, FaxgateError, NoDocument, OurTrouble
+from gateway.errors import DocumentRefused, FaxgateError, MailLoop, NoDocument, OurTrouble
 from gateway.options import is_field, written
 
 Content = bytes | Path
@@ -123,6 +123,7 @@ def read(content: Content, options: Options) -> Message:
     if not options.faxed:
         return message
     try:
+        _refuse_automatic(header)
         message = _with_options(message, header, options.mail_options)
     except FaxgateError as error:
         return replace(message, refusal=error)
@@ -134,6 +135,14 @@ def read(content: Content, options: Options) -> Message:
     if reader.refusal:
         return replace(message, parts=_none_faxed(reader.parts), refusal=reader.refusal)
     return replace(message, parts=tuple(reader.parts), text=reader.text)
+
+
+def _refuse_automatic(header: Header) -> None:
+    """A receipt, a vacation notice or an alarm that is faxed answers a machine, and may bring the next one (RFC 3834,
+    2). Raises MailLoop."""
+    said = _field(header, "Auto-Submitted").partition(";")[0].partition("(")[0].strip().lower()
+    if said and said != "no":
+        raise MailLoop(f"A mail that a program has sent by itself (Auto-Submitted: {said[:40]}) is not faxed.")
 
 
 def _with_options(message: Message, header: Header, allowed: frozenset[str]) -> Message:

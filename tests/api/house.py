@@ -9,8 +9,9 @@ from gateway.ids import new_id
 from gateway.ports import Documents, NewDocument
 from gateway.smtplog import AttachmentLog, RecipientLog, SmtplogEntry
 from gateway.storage import key_for
-from gateway.store import accounts, faxes, smtplog
+from gateway.store import accounts, faxes, notices, smtplog
 from gateway.store.engine import Store
+from gateway.store.notices import Notice
 
 SUPERUSER = "the-superusers-token"
 SUBMITTED = datetime(2016, 3, 28, 22, 29, 33, tzinfo=UTC)
@@ -49,6 +50,8 @@ class Tenant:
     receiving: Fax
     received: Fax
     entry: SmtplogEntry
+    notice: Notice
+    """That the failed fax has failed; the relay has refused it."""
 
     @property
     def faxes(self) -> str:
@@ -128,13 +131,18 @@ async def tenant(store: Store, documents: Documents, name: str, number: str, par
         "received": ended(received, Status.RECEIVED, DELIVERED),
     }
     token = f"token-of-{name}"
+    told = notices.new(
+        notices.FAILURE, f"clerk@{name}.example", SUBMITTED, account_id=account.id, fax_id=made["failed"].id
+    )
+    notice = replace(told, state=notices.FAILED, due_at=None, ended_at=SUBMITTED, attempts=1, answer="550 no such user")
     async with store.begin() as connection:
         await accounts.add_account(connection, account)
         await accounts.add_faxbox(connection, box)
         await accounts.add_token(connection, token, account.id, ["read", "send", "admin"], SUBMITTED)
         await connection.run_sync(faxes.add, list(made.values()))
         await connection.run_sync(smtplog.add, [entry])
-    return Tenant(account=account, faxbox=box, token=token, entry=entry, **made)
+        await connection.run_sync(notices.add, [notice])
+    return Tenant(account=account, faxbox=box, token=token, entry=entry, notice=notice, **made)
 
 
 def outbound(account_id: str, faxbox_id: str, *, pdf_key: str = "", image_key: str = "", pages: int = 0) -> Fax:

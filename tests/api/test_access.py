@@ -104,6 +104,7 @@ async def filled(path: str, tenant: Tenant, store: Store) -> list[str]:
             faxbox_id=tenant.faxbox.id,
             number=tenant.faxbox.numbers[0],
             token_id=token_id,
+            notification_id=tenant.notice.id,
         )
         for fax in (faxes if "{fax_id}" in path else faxes[:1])
     ]
@@ -113,7 +114,9 @@ async def rows(store: Store, tenant: Tenant) -> dict[str, object]:
     """All that the database has of the tenant."""
     async with store.read() as connection:
         return {
-            name: (await connection.execute(select(table).where(table.c.account_id == tenant.account.id))).all()
+            name: sorted(
+                (await connection.execute(select(table).where(table.c.account_id == tenant.account.id))).all(), key=repr
+            )
             for name, table in tables.metadata.tables.items()
             if "account_id" in table.c
         }

@@ -81,7 +81,12 @@ def operations(description: dict[str, Any]) -> Iterator[APIOperation[Any, Any, A
 
 def fuzz(operation: APIOperation[Any, Any, Any, Any], mode: GenerationMode, address: str, house: House) -> None:
     alice = house.alice
-    known = {"account_id": alice.account.id, "fax_id": item_of(operation.path, house), "entry_id": alice.entry.id}
+    known = {
+        "account_id": alice.account.id,
+        "fax_id": item_of(operation.path, house),
+        "entry_id": alice.entry.id,
+        "notification_id": alice.notice.id,
+    }
     # Ids that are drawn would never be found.
     path_parameters = {name: value for name, value in known.items() if f"{{{name}}}" in operation.path}
 

@@ -87,6 +87,7 @@ def test_a_received_fax_comes_with_its_pdf(head: Letterhead, received: Fax, faxb
     assert message["Auto-Submitted"] == "auto-generated"
     assert message["X-Faxgate-Notice"] == head.notice_id
     assert message["X-Faxgate-Fax"] == received.id
+    assert message["List-Id"] == "Notices of faxes <notices.fax.example.com>"
     (attachment,) = message.iter_attachments()
     assert attachment.get_content_type() == "application/pdf"
     assert attachment.get_content() == PDF

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gateway.documents import mail, mime
 from gateway.documents.kinds import Kind
-from gateway.errors import DocumentRefused, FaxgateError, NoDocument, OurTrouble
+from gateway.errors import DocumentRefused, FaxgateError, MailLoop, NoDocument, OurTrouble
 from smtp.message import Message, Options, read
 from tests.documents.tnefs import Attached, tnef
 from tests.smtp.mails import octets, pdf, png, with_pdf, written
@@ -53,6 +53,24 @@ def test_a_pdf() -> None:
     assert (message.subject, message.message_id) == ("Contract", "<1@example.com>")
     assert message.from_header == "Alice <alice@example.com>"
     assert message.date == "Mon, 23 Nov 2026 10:00:00 +0000"
+
+
+@pytest.mark.parametrize(
+    "said", ["auto-replied", "auto-generated", "Auto-Notified; owner-email=x", "auto-replied (out)"]
+)
+def test_what_a_program_sends_by_itself_is_not_faxed(said: str) -> None:
+    message = with_pdf()
+    message["Auto-Submitted"] = said
+    refusal = read(octets(message), ALL).refusal
+    assert isinstance(refusal, MailLoop)
+    assert said.lower()[:12] in refusal.text
+    assert read(octets(message), Options(faxed=False)).refusal is None  # the operator gets it
+
+
+def test_what_a_person_sends_may_say_so() -> None:
+    message = with_pdf()
+    message["Auto-Submitted"] = "no"
+    assert faxed(read(octets(message), ALL)) == [pdf()]
 
 
 def test_all_documents_in_their_order() -> None:
