@@ -17,7 +17,7 @@ from gateway.sandbox import Sandbox
 from gateway.storage import FileDocuments
 from gateway.store.engine import Store
 from gateway.store.wake import EVENTS, Wake
-from tests.api.house import House, furnish
+from tests.api.house import House, furnish, previews_of
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ async def server(store: Store, documents: Documents, wake: Wake, tmp_path: Path)
         spool=tmp_path,
         max_pages=5,
     )
-    running = Server(api(store, documents, Clock(), wake=wake, orders=orders))
+    running = Server(api(store, documents, Clock(), wake=wake, orders=orders, previews=previews_of(orders, wake)))
     await running.start("127.0.0.1", 0)
     yield running
     await running.stop()

@@ -5,13 +5,21 @@ from datetime import UTC, datetime, timedelta
 
 from gateway.accounts import Account, Faxbox
 from gateway.fax import CallResult, Direction, Document, Fax, LeftOut, Progress, Status
+from gateway.fetching import Fetcher
 from gateway.ids import new_id
+from gateway.letters import TEMPLATES
+from gateway.outbound.fetch import Fetching
+from gateway.outbound.order import Orders
+from gateway.outbound.paper import Templates
+from gateway.outbound.prepare import Preparation
+from gateway.outbound.preview import Previews
 from gateway.ports import Documents, NewDocument
 from gateway.smtplog import AttachmentLog, RecipientLog, SmtplogEntry
 from gateway.storage import key_for
 from gateway.store import accounts, faxes, notices, smtplog
 from gateway.store.engine import Store
 from gateway.store.notices import Notice
+from gateway.store.wake import Wake
 
 SUPERUSER = "the-superusers-token"
 SUBMITTED = datetime(2016, 3, 28, 22, 29, 33, tzinfo=UTC)
@@ -203,3 +211,18 @@ def mail(account_id: str, faxbox_id: str) -> SmtplogEntry:
         reply="250 2.0.0 queued",
         accepted=True,
     )
+
+
+def previews_of(orders: Orders, wake: Wake) -> Previews:
+    """What makes previews of these orders; it fetches nothing that is inside."""
+    preparation = Preparation(
+        store=orders.store,
+        documents=orders.documents,
+        sandbox=orders.sandbox,
+        wake=wake,
+        clock=orders.clock,
+        spool=orders.spool,
+        max_pages=orders.max_pages,
+        templates=Templates(TEMPLATES),
+    )
+    return Previews(orders=orders, fetching=Fetching(fetcher=Fetcher(), preparation=preparation))

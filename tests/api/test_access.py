@@ -21,7 +21,7 @@ from gateway.sandbox import Sandbox
 from gateway.store import accounts, tables
 from gateway.store.engine import Store
 from gateway.store.wake import Wake
-from tests.api.house import AS_SUPERUSER, SUBMITTED, SUPERUSER, House, Tenant, tenant
+from tests.api.house import AS_SUPERUSER, SUBMITTED, SUPERUSER, House, Tenant, previews_of, tenant
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 """Nothing here depends on the database: the tests of the store run on both."""
@@ -52,7 +52,7 @@ def application(store: Store, documents: Documents, wake: Wake, tmp_path: Path) 
         spool=tmp_path,
         max_pages=5,
     )
-    return api(store, documents, Clock(), wake=wake, orders=orders)
+    return api(store, documents, Clock(), wake=wake, orders=orders, previews=previews_of(orders, wake))
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from gateway.ports import Documents
 from gateway.sandbox import Sandbox
 from gateway.store.engine import Store
 from gateway.store.wake import Wake
-from tests.api.house import AS_SUPERUSER, House
+from tests.api.house import AS_SUPERUSER, House, previews_of
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 """Nothing here depends on the database: the tests of the store run on both."""
@@ -46,7 +46,7 @@ async def server(store: Store, documents: Documents, wake: Wake, tmp_path: Path)
         max_pages=5,
     )
     await submissions.start()
-    running = Server(api(store, documents, Clock(), wake=wake, orders=orders))
+    running = Server(api(store, documents, Clock(), wake=wake, orders=orders, previews=previews_of(orders, wake)))
     await running.start("127.0.0.1", 0)
     yield running
     await running.stop()

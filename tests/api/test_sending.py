@@ -28,7 +28,7 @@ from gateway.sandbox import Sandbox
 from gateway.store import accounts, faxes
 from gateway.store.engine import Store
 from gateway.store.wake import Wake
-from tests.api.house import SUBMITTED, House
+from tests.api.house import SUBMITTED, House, previews_of
 from tests.api.test_openapi import fuzz, operations
 from tests.documents import papers
 from tests.reading import all_faxes
@@ -54,7 +54,7 @@ async def server(store: Store, documents: Documents, wake: Wake, tmp_path: Path)
         spool=spool,
         max_pages=5,
     )
-    running = Server(api(store, documents, Clock(), wake=wake, orders=orders))
+    running = Server(api(store, documents, Clock(), wake=wake, orders=orders, previews=previews_of(orders, wake)))
     await running.start("127.0.0.1", 0)
     yield running
     await running.stop()
