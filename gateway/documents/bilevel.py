@@ -103,8 +103,12 @@ def _beyond_its_edges(grey: Grey, scan: Frame) -> Grey:
 
 
 def _put_photographs(black: Bilevel, grey: Grey, images: Sequence[Frame], resolution: Resolution) -> None:
-    for top, bottom, left, right, mask in photographs(grey, images):
-        screen = screened(_at(grey[top:bottom, left:right], resolution), resolution)
+    for top, bottom, left, right, mask, paper in photographs(grey, images):
+        levels = _at(grey[top:bottom, left:right], resolution)
+        if paper < 255:
+            # Paper is white: it lies between the blocks' edges and the photograph's, and is not to be dotted.
+            levels = np.minimum(levels.astype(np.uint16) * 255 // paper, 255).astype(np.uint8)
+        screen = screened(levels, resolution)
         halved = resolution is Resolution.STANDARD
         place = np.s_[top // 2 : bottom // 2, left:right] if halved else np.s_[top:bottom, left:right]
         black[place] = np.where(mask[::2] if halved else mask, screen, black[place])

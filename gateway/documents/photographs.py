@@ -15,8 +15,8 @@ from gateway.documents.raster import BLOCK, Bilevel, Blocks, Grey, connected, of
 
 Frame = tuple[int, int, int, int]
 """Where an image lies on the page: rows from and to, columns from and to."""
-Place = tuple[int, int, int, int, Bilevel]
-"""A frame, and which of its pixels."""
+Place = tuple[int, int, int, int, Bilevel, int]
+"""A frame, which of its pixels, and the level of the paper around."""
 
 WHOLE = 0.6
 """An image that covers so much of the page is a scan of one."""
@@ -32,9 +32,14 @@ _ONE_SHADE = 0.6
 """Of what is in between; a shade is an eighth of all levels."""
 _MIN_BLOCKS = 80
 """Smaller than 3 square centimetres it is a mark or a logo, and better off sharp."""
-_BENT, _ROUGH = 8, 0.06
-"""Levels by which a block may differ from the middle between its neighbours, and the share of those that do. Of scanned
-paper it was up to 0.04, of photographs from 0.09 on."""
+_BENT, _ROUGH, _ALL_ROUGH = 8, 0.05, 0.08
+"""Levels, at full contrast, by which a block may differ from the middle between its neighbours, and the share of those
+that do: on a photograph, and where that is the whole page. Of scanned pages without one it was up to 0.02, of
+photographs on them from 0.09 on; of a page with a photograph on a third of it 0.07, of those that are one 0.1."""
+_DARKEST, _LEAST_CONTRAST = 1, 60
+"""So many percent of the blocks are as dark as ink."""
+_GRAIN = 8
+"""Levels by which what is left of it makes paper darker."""
 _DARKEST_PAPER = 150
 _FULL = 0.6
 """A place that fills so much of its own frame is taken to be the frame: photographs are rectangles."""
@@ -57,10 +62,11 @@ def photographs(grey: Grey, frames: Sequence[Frame]) -> list[Place]:
 
 def _on_scan(grey: Grey, top: int, left: int, inside: Bilevel) -> Iterator[Place]:
     frame = np.s_[top : top + inside.shape[0], left : left + inside.shape[1]]
-    lows, paper = of_blocks(grey, np.min)[frame], _paper(of_blocks(grey, np.max)[frame])
     without_grain = np.asarray(Image.fromarray(grey).filter(ImageFilter.GaussianBlur(1.5)))
-    lightest = of_blocks(without_grain, np.max)[frame]
-    if _is_photograph(grey, top, left, inside, 255, _ALL_BETWEEN) and _is_rough(inside, lightest):
+    lows, lightest = of_blocks(without_grain, np.min)[frame], of_blocks(without_grain, np.max)[frame]
+    paper = _paper(lightest)
+    bent = _bent(lightest, paper - int(np.percentile(lows, _DARKEST)))
+    if _is_photograph(grey, top, left, inside, 255, _ALL_BETWEEN) and bent.mean() >= _ALL_ROUGH:
         # It is no page with a photograph on it: what is light there is no paper.
         yield _place(top, left, inside)
         return
@@ -70,16 +76,16 @@ def _on_scan(grey: Grey, top: int, left: int, inside: Bilevel) -> Iterator[Place
         (y, x), (v, u) = blocks.min(axis=0), blocks.max(axis=0) + 1
         mask = np.zeros((v - y, u - x), bool)
         mask[tuple((blocks - (y, x)).T)] = True
-        if _is_photograph(grey, top + y, left + x, mask, paper) and _is_rough(mask, lightest[y:v, x:u]):
+        if _is_photograph(grey, top + y, left + x, mask, paper) and bent[y:v, x:u][mask].mean() >= _ROUGH:
             if mask.mean() >= _FULL:
                 mask[:] = True
-            yield _place(top + y, left + x, mask)
+            yield _place(top + y, left + x, mask, paper - _GRAIN)
 
 
-def _place(top: int, left: int, mask: Bilevel) -> Place:
+def _place(top: int, left: int, mask: Bilevel, paper: int = 255) -> Place:
     pixels = mask.repeat(BLOCK, axis=0).repeat(BLOCK, axis=1)
     rows, columns = pixels.shape
-    return int(top) * BLOCK, int(top) * BLOCK + rows, int(left) * BLOCK, int(left) * BLOCK + columns, pixels
+    return int(top) * BLOCK, int(top) * BLOCK + rows, int(left) * BLOCK, int(left) * BLOCK + columns, pixels, paper
 
 
 def _is_photograph(grey: Grey, top: int, left: int, mask: Bilevel, paper: int, least: float = _BETWEEN) -> bool:
@@ -102,15 +108,17 @@ def _paper(highs: Blocks) -> int:
     return max(int(common[-1]) * 8 + 4, _DARKEST_PAPER) if len(common) else 255
 
 
-def _is_rough(mask: Bilevel, lightest: Blocks) -> bool:
-    """Whether the lightest of each block jumps from block to block. That of paper does not, whatever is written on it:
-    not in the shadow of a book's gutter, nor where a lamp does not reach."""
+def _bent(lightest: Blocks, contrast: int) -> Bilevel:
+    """Where the lightest of a block jumps from its neighbours'. That of paper does not, whatever is written on it: not
+    in the shadow of a book's gutter, nor where a lamp does not reach. `contrast` is that between paper and ink: where
+    it is weak, so are the jumps."""
     level = np.pad(lightest.astype(np.int16), 1, mode="edge")
     middle = 2 * level[1:-1, 1:-1]
-    bent = np.minimum(
+    jumps = np.minimum(
         np.abs(middle - level[:-2, 1:-1] - level[2:, 1:-1]), np.abs(middle - level[1:-1, :-2] - level[1:-1, 2:])
     )
-    return float((bent[mask] > _BENT).mean()) >= _ROUGH
+    bent: Bilevel = jumps > _BENT * max(contrast, _LEAST_CONTRAST) / 255
+    return bent
 
 
 def _between(grey: Grey, paper: int) -> tuple[Bilevel, NDArray[np.uint8]]:

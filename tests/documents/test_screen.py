@@ -87,8 +87,9 @@ def test_a_photograph_is_screened_where_it_is(tmp_path: Path, name: str) -> None
     assert np.array_equal(auto[:600], text[:600]), "the text above stays as it is"
 
 
-def test_a_photograph_on_a_scan_is_screened(tmp_path: Path) -> None:
-    page = grainy(on_paper(looked_at(page_with(Image.fromarray(photo("portrait")))), 240, 30), 4, 1)
+@pytest.mark.parametrize(("paper", "grain"), [(240, 4), (200, 5), (235, 12)])
+def test_a_photograph_on_a_scan_is_screened(tmp_path: Path, paper: int, grain: int) -> None:
+    page = grainy(on_paper(looked_at(page_with(Image.fromarray(photo("portrait")))), paper, 30), grain, 1)
     data = scanned_pdf([Image.fromarray(page)])
     assert edges(middle(rendered(tmp_path, data))) > 2 * edges(middle(rendered(tmp_path, data, Look.TEXT)))
 
