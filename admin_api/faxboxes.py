@@ -13,7 +13,7 @@ account of the installation: to take another's is a conflict (409).
 """
 
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.requests import Request
@@ -38,7 +38,7 @@ from gateway.store.engine import Store
 from gateway.store.listing import Place
 
 PATH = f"{ACCOUNT}/faxboxes"
-FIXED = ("id", "created", "numbers", "smtp_email_address")
+FIXED = ("id", "created", "numbers", "smtp_email_address", "callback_secret")
 
 
 def _list(value: Any) -> Any:
@@ -72,12 +72,6 @@ class Callback(BaseModel):
     url: str = Field(default="", max_length=2048, description="http:// or https://; without it nobody is called back.")
     method: Literal["post", "put"] = "post"
     type: Literal["json", "www-url-form-encoded"] = Field(default="json", description="How the body is written.")
-    secret: str = Field(
-        default="",
-        max_length=128,
-        description="`whsec_` and a key in Base64, with which it is signed (Standard Webhooks). We make one if "
-        "there is none; only who may administer the account sees it.",
-    )
 
 
 class Told(BaseModel):
@@ -195,6 +189,10 @@ class FaxboxDetail(TypedDict):
     rendering: dict[str, Any]
     cover_page: dict[str, str]
     mail_options: list[str]
+    callback_secret: Annotated[
+        NotRequired[str],
+        Field(description="Made by us: its callbacks are signed with it. Only who may administer the account sees it."),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,9 +303,7 @@ def seen(request: Request, box: Faxbox) -> dict[str, Any]:
     """A faxbox as this caller may see it."""
     whole = shown(box)
     if "admin" not in caller(request).scopes:
-        for ways in whole["notifications"].values():
-            if "callback" in ways:
-                ways["callback"] = {name: value for name, value in ways["callback"].items() if name != "secret"}
+        del whole["callback_secret"]
     return whole
 
 
@@ -340,6 +336,7 @@ def shown(box: Faxbox) -> dict[str, Any]:
         "rendering": {"look": box.look, "resolution": box.resolution, "drop_blank_end": box.drop_blank_end},
         "cover_page": {"when": box.cover_page, "confidentiality": box.confidentiality},
         "mail_options": list(box.mail_options),
+        "callback_secret": box.callback_secret,
     }
 
 

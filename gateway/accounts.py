@@ -89,6 +89,8 @@ class Faxbox:
     """`never`, `always`, or `text`: when the mail has one."""
     confidentiality: str = ""
     """What stands on its cover pages for those who got them by mistake."""
+    callback_secret: str = ""
+    """With which its callbacks are signed (`gateway.signing`)."""
     mail_options: tuple[str, ...] = ()
     """Which options count in mails to it (`gateway.options.NAMES`)."""
 

@@ -24,6 +24,7 @@ from gateway.accounts import KEY, NEVER, TOKEN, Account, Faxbox, Number, Token, 
 from gateway.clock import Clock
 from gateway.errors import BadField, Conflict, NotFound, NotPermitted
 from gateway.ids import new_id
+from gateway.signing import new_secret
 from gateway.store import accounts
 from gateway.store.engine import Store
 from gateway.store.wake import ACCOUNTS, Wake
@@ -164,6 +165,7 @@ class Administration:
                 cover_page=cover_page,
                 confidentiality=confidentiality,
                 mail_options=tuple(mail_options),
+                callback_secret=new_secret(),
                 inbound_email=tuple(inbound_email),
                 outbound_email=tuple(outbound_email),
                 notifications=dict(notifications or {}),

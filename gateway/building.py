@@ -52,13 +52,13 @@ def build_mailer(settings: Settings) -> Mailer:
 
 def build_texter(settings: Settings) -> Texter | None:
     """Who sends short messages, as `FAXGATE_SMS_URL` names it; None where it names nobody. Raises BadSettingsError."""
-    if not settings.sms_url.get_secret_value():
+    if not settings.sms:
         return None
     from gateway.sms import texter_from_url
 
     with _named("FAXGATE_SMS_URL"):
         return texter_from_url(
-            settings.sms_url.get_secret_value(),
+            settings.sms,
             template=settings.sms_template,
             header=settings.sms_header.get_secret_value(),
         )

@@ -15,7 +15,6 @@ from email_validator import EmailNotValidError, validate_email
 from gateway.accounts import Account, Faxbox, check_permit
 from gateway.errors import BadField, BadNumber, NotFound
 from gateway.numbers import to_e164
-from gateway.signing import key_of, new_secret
 
 MOST = 100
 """Entries of a list."""
@@ -176,9 +175,4 @@ def _callback(field: str, given: Mapping[str, Any]) -> dict[str, object]:
         raise BadField(f"{field}.method", f"One of {', '.join(CALLBACK_METHODS)}.")
     if kind not in CALLBACK_TYPES:
         raise BadField(f"{field}.type", f"One of {', '.join(CALLBACK_TYPES)}.")
-    secret = given.get("secret") or new_secret()
-    try:
-        key_of(secret)
-    except ValueError as error:
-        raise BadField(f"{field}.secret", f"A secret {error}.") from error
-    return {"url": url, "method": method, "type": kind, "secret": secret}
+    return {"url": url, "method": method, "type": kind}

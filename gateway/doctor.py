@@ -179,7 +179,8 @@ async def _lines(settings: Settings) -> AsyncIterator[Finding]:
 
 
 def _without_password(url: str) -> str:
-    return re.sub(r"//[^/@]*@", "//...@", url)
+    # Services are given keys in the query, too.
+    return re.sub(r"//[^/@]*@", "//...@", url).partition("?")[0] or "none"
 
 
 def _trust(settings: Settings) -> Iterator[Finding]:

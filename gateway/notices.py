@@ -82,7 +82,7 @@ def recipients(notifications: Mapping[str, Any], way: str) -> list[str]:
 
 
 def callback_of(box: Faxbox | None, direction: Direction) -> Mapping[str, str]:
-    """The program that a faxbox has told of such faxes: url, method, type, secret; empty where there is none."""
+    """The program that a faxbox has told of such faxes: url, method, type; empty where there is none."""
     found: Mapping[str, str] = _set(box, direction.value).get("callback", {})
     return found
 

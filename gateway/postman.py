@@ -70,7 +70,7 @@ def _order(notice: Notice, known: Known) -> CallbackOrder:
         url=notice.recipient,
         method=callback.get("method", "post"),
         form=callback.get("type") == "www-url-form-encoded",
-        secret=callback.get("secret", ""),
+        secret=known.box.callback_secret if known.box else "",
         kind=messages.event(known.fax),
         data=messages.facts(known),
         at=notice.created_at,

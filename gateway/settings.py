@@ -149,6 +149,10 @@ class Settings(BaseSettings):
         return self.mail_url.get_secret_value() or f"maildir:{self.data_dir.absolute()}/mail"
 
     @property
+    def sms(self) -> str:
+        return self.sms_url.get_secret_value()
+
+    @property
     def trusted(self) -> tuple[Network, ...]:
         """The trusted networks: loopback while the listener is on loopback, unless set."""
         if self.trusted_networks is not None:

@@ -101,6 +101,7 @@ faxbox = Table(
     Column("cover_page", String(8), nullable=False, server_default="never"),
     _text("confidentiality"),
     _json("mail_options"),
+    _text("callback_secret"),
     # As it was written: a domain, or an address at it. `domain` holds the domain itself.
     _text("custom_address"),
     _json("inbound_email"),

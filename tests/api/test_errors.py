@@ -25,9 +25,6 @@ from gateway.store import lines
 from gateway.store.engine import Store
 from tests.api.house import House
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-"""Nothing here depends on the database: the tests of the store run on both."""
-
 
 def in_process(application: Starlette) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://gateway")

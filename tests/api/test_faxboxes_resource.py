@@ -10,6 +10,7 @@ import pytest
 
 from gateway.ids import new_id
 from gateway.routing import FaxRoute, Routing
+from gateway.signing import key_of
 from gateway.store import accounts, faxes, notices
 from gateway.store.engine import Store
 from gateway.store.wake import Wake
@@ -334,3 +335,19 @@ async def test_changing_needs_admin(client: httpx.AsyncClient, house: House, sto
     for method, address in (("PUT", path(alice)), ("POST", item), ("PATCH", item), ("DELETE", item)):
         answer = await client.request(method, address, json={"data": {"name": "x"}}, headers=headers)
         assert answer.status_code == 403, method
+
+
+async def test_the_secret_of_its_callbacks_is_for_administrators(
+    client: httpx.AsyncClient, house: House, store: Store
+) -> None:
+    alice = house.alice
+    box = await make(client, alice, **FULL)
+    assert len(key_of(box["callback_secret"])) == 32
+    changed = await client.patch(path(alice, box["id"]), json={"data": {"name": "Other"}}, headers=alice.headers)
+    assert data_of(changed)["callback_secret"] == box["callback_secret"]
+    async with store.begin() as connection:
+        await accounts.add_token(connection, "reader", alice.account.id, ["read"], SUBMITTED)
+    reader = {"X-Auth-Token": "reader"}
+    seen = data_of(await client.get(path(alice, box["id"]), headers=reader))
+    listed = data_of(await client.get(path(alice), headers=reader))
+    assert all("callback_secret" not in one for one in (seen, *listed))

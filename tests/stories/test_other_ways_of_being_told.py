@@ -11,14 +11,11 @@ from standardwebhooks.webhooks import Webhook
 
 from gateway.administration import Administration
 from gateway.fax import Status
-from gateway.signing import new_secret
 from tests.notices.receiver import receiving
 from tests.stories.conftest import FAX_MACHINE, House
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 """Nothing here depends on the database: the tests of the store run on both."""
-
-SECRET = new_secret()
 
 
 async def asked(house: House, *, path: str = "", method: str = "GET", body: Any = None) -> Any:
@@ -36,7 +33,7 @@ async def test_everybody_is_told_once_in_every_way(house: House, letter: EmailMe
     async with receiving() as receiver:
         told = {
             "sms": {"send_to": ["+12025550111"]},
-            "callback": {"url": receiver.url, "method": "post", "type": "json", "secret": SECRET},
+            "callback": {"url": receiver.url, "method": "post", "type": "json"},
         }
         administration = Administration(house.app.store, house.app.wake, house.clock)
         await administration.change_faxbox(
@@ -63,7 +60,7 @@ async def test_everybody_is_told_once_in_every_way(house: House, letter: EmailMe
         assert "FAXGATE_SMS_URL" in notices["sms"]["answer"]
         assert [mail["To"] for mail in house.mails()].count("alice@example.com") == 1
         [_, (_, headers, body)] = receiver.got
-        said = Webhook(SECRET).verify(body, headers)
+        said = Webhook(house.alice.callback_secret).verify(body, headers)
         assert (said["type"], said["data"]["id"], said["data"]["pages"]) == ("fax.completed", fax.id, 2)
         assert {headers["webhook-id"] for _, headers, _ in receiver.got} == {notices["callback"]["id"]}
         detail = await asked(house, path=f"/{notices['callback']['id']}")
