@@ -35,9 +35,10 @@ QUICK = Limits(cpu=10.0, wall=1.0, file_size=64 << 20)
 
 PRELOAD = (
     *("gateway.documents.prepare", "gateway.documents.inspect", "gateway.documents.preview"),
-    *("gateway.documents.received", "email.parser"),
+    *("gateway.documents.received", "email.parser", "gateway.documents.warm"),
 )
-"""Modules that children find already imported. Anything else is imported in the child, at every job anew."""
+"""Modules that children find already imported, and with their `warm_up`, where they have one, done. Anything else is
+imported in the child, at every job anew."""
 
 RECYCLE = 300
 """Jobs after which a quick child makes room for a fresh one: what the libraries leak goes with it."""

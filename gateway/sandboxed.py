@@ -89,7 +89,9 @@ def serve(control_fd: int, preload: Sequence[str]) -> None:
     """Fork children until the control socket closes."""
     isolate()
     for name in preload:
-        importlib.import_module(name)
+        module = importlib.import_module(name)
+        if (warm_up := getattr(module, "warm_up", None)) is not None:
+            warm_up()
     gc.collect()
     gc.freeze()  # what is shared with the children is not touched by their garbage collections
     # A signal sent to the whole process group or service is the gateway's to answer: it drains, and closes the socket.

@@ -410,3 +410,12 @@ async def test_a_confined_process_has_its_folder_alone(sandbox: Sandbox, tmp_pat
         "runs programs",
     ]
     assert (tmp_path / "others" / "file").read_text() == "words"
+
+
+async def test_what_is_forked_from_has_one_thread_still_when_it_is_warm() -> None:
+    """Another thread's locks would be held for ever in what is forked."""
+    sandbox = Sandbox(children=1, quick=0)
+    await sandbox.start()
+    server = await sandbox.run(os.getppid)
+    assert len(list(Path(f"/proc/{server}/task").iterdir())) == 1
+    await sandbox.stop()
