@@ -115,7 +115,7 @@ class Dispatcher:
             async with self._store.begin() as connection:
                 fax = await queue.claim_preparation(connection, now, now + self._lease, self._most_per_account)
             if fax is None:
-                return await self._next_due(Status.ATTACHING_FILES)
+                return await self._next_due(Status.ATTACHING_FILES, now)
             self._room -= 1
             self._work(fax, self._preparation.prepare(fax), self._room_again)
         return None
@@ -131,7 +131,7 @@ class Dispatcher:
             async with self._store.begin() as connection:
                 claimed = await queue.claim_call(connection, now, now + self._lease, free)
             if claimed is None:
-                return await self._next_due(Status.PENDING)
+                return await self._next_due(Status.PENDING, now)
             fax, line = claimed[0], lines[claimed[1]]
             claim = self._work(fax, self._calling.attempt(fax, line), self._line_again)
             self._dialling[claim] = fax, line
@@ -175,9 +175,10 @@ class Dispatcher:
             await self._calling.hang_up(fax_id)
         return None
 
-    async def _next_due(self, status: Status) -> datetime | None:
+    async def _next_due(self, status: Status, looked_at: datetime) -> datetime | None:
+        """When the next one falls due that was not when it was looked for: now, perhaps, if it has since."""
         async with self._store.read() as connection:
-            return await queue.next_due(connection, status, self._clock.now())
+            return await queue.next_due(connection, status, looked_at)
 
     def _work(self, fax: Fax, work: Coroutine[Any, Any, None], then: Callable[[str], object]) -> str:
         """Run a flow on a claimed fax; the claim, which is returned, is kept up while it runs, and `then` called."""
