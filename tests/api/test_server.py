@@ -22,12 +22,15 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_answers_on_a_kept_connection_do_not_wait_for_acknowledgements(client: httpx.AsyncClient) -> None:
     """The head and the body of an answer are two writes: with Nagle's algorithm each answer would take 40 ms."""
     await client.get("/nothing")
-    times = []
-    for _ in range(21):
-        began = time.perf_counter()
-        await client.get("/nothing")
-        times.append(time.perf_counter() - began)
-    assert sorted(times)[len(times) // 2] < 0.03
+    medians = []
+    for _ in range(5):  # on a busy machine one round may be slow for other reasons; with Nagle all would be
+        times = []
+        for _ in range(11):
+            began = time.perf_counter()
+            await client.get("/nothing")
+            times.append(time.perf_counter() - began)
+        medians.append(sorted(times)[len(times) // 2])
+    assert min(medians) < 0.03
 
 
 async def test_signals_are_left_to_the_process(client: httpx.AsyncClient) -> None:
