@@ -146,7 +146,8 @@ def _chosen(choices: Mapping[str, Any]) -> Callable[[str, str, tzinfo, datetime]
 
 def _line(most: int) -> Callable[[str, str, tzinfo, datetime], str]:
     def read_one(name: str, value: str, zone: tzinfo, now: datetime) -> str:
-        if not 1 <= len(value.encode()) <= most or not value.isprintable():
+        # Half a surrogate pair, which JSON can name, is not printable, and must not come to be encoded.
+        if not value.isprintable() or not 1 <= len(value.encode()) <= most:
             raise BadField(name, f"The option {_said(name)} has 1 to {most} printable characters.")
         return value
 
@@ -160,7 +161,10 @@ def _moment(name: str, value: str, zone: tzinfo, now: datetime) -> datetime:
         at = None
     if at is None or ":" not in value:
         raise BadField(name, f"The option at is a time like 2026-12-01 09:00, not {value[:40]!r}.")
-    at = (at.replace(tzinfo=zone) if at.tzinfo is None else at).astimezone(UTC)
+    try:
+        at = (at.replace(tzinfo=zone) if at.tzinfo is None else at).astimezone(UTC)
+    except OverflowError:  # at either end of the calendar, in UTC beyond it
+        raise BadField(name, f"The option at is a time within {LONGEST_WAIT.days} days from now.") from None
     if at < now - LATE:
         raise BadField(name, f"The option at names a time that has passed: {value[:40]!r}, in the timezone {zone}.")
     if at > now + LONGEST_WAIT:

@@ -83,6 +83,8 @@ WRONG = [
     ("at", "2026-12-01", "like 2026-12-01 09:00"),
     ("at", "2026-11-28 12:00", "has passed"),
     ("at", "2027-12-01 09:00", "at most 90 days"),
+    ("at", "9999-12-31 23:59-12:00", "within 90 days"),
+    ("at", "0001-01-01 00:00", "within 90 days"),
     ("priority", "urgent", "high, normal, low"),
     ("resolution", "ultra", "standard, fine, superfine"),
     ("mode", "", "auto, text, photo"),
@@ -90,6 +92,8 @@ WRONG = [
     ("cost_code", "", "1 to 64"),
     ("cost_code", "x" * 65, "1 to 64"),
     ("to", "a\nb", "printable"),
+    ("to", "\ud800", "printable"),
+    ("cost_code", "\ud800", "printable"),
     ("password", "x" * 128, "1 to 127"),
 ]
 
