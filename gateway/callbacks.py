@@ -4,9 +4,11 @@ Any 2xx is an answer that it was taken; a redirect is not followed, 410 and othe
 4xx are final but for those that speak of time or load; everything else is tried again.
 """
 
+import asyncio
 import json
 import ssl
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
@@ -21,13 +23,24 @@ PASSING = frozenset({408, 409, 423, 425, 429})
 """4xx that another try may change."""
 MOST_ANSWER = 4096
 """Bytes of an answer that are read."""
+TOTAL_SECONDS, ANSWER_SECONDS = 30.0, 5.0
+"""For all of it, and for what follows the head of the answer. Limits of single reads do not do: who sends an octet
+every few seconds would hold a place for days that notices of all accounts wait for."""
 
 
 class HttpCallbacks:
     """Holds nothing open between two of them. `allowed` are the internal networks that may be reached."""
 
-    def __init__(self, allowed: Sequence[Network] = (), *, resolve: Resolve = resolve) -> None:
+    def __init__(
+        self,
+        allowed: Sequence[Network] = (),
+        *,
+        resolve: Resolve = resolve,
+        total_seconds: float = TOTAL_SECONDS,
+        answer_seconds: float = ANSWER_SECONDS,
+    ) -> None:
         self._network = PublicNetwork(allowed, resolve)
+        self._total, self._answer = total_seconds, answer_seconds
         self._tls = ssl.create_default_context()
 
     async def close(self) -> None:
@@ -43,7 +56,8 @@ class HttpCallbacks:
             **_signed(key, order.secret, body),
         }
         try:
-            return await self._send(order, headers, body)
+            async with asyncio.timeout(self._total):
+                return await self._send(order, headers, body)
         except NotRetrieved as error:  # the guard of the network says so
             if error.may_pass or "not found" in error.text:
                 raise DelayedDeliveryError(_ours(error.text)) from error
@@ -64,11 +78,7 @@ class HttpCallbacks:
                 extensions={"timeout": TIMEOUTS},
             ) as response,
         ):
-            said = b""
-            async for chunk in response.aiter_stream():
-                said += chunk
-                if len(said) >= MOST_ANSWER:
-                    break
+            said = await self._said(response)
             answer = f"HTTP {response.status}"
             if 200 <= response.status < 300:
                 return answer
@@ -77,6 +87,18 @@ class HttpCallbacks:
             if 300 <= response.status < 500 and response.status not in PASSING:
                 raise RefusedDeliveryError(told)
             raise DelayedDeliveryError(told)
+
+    async def _said(self, response: httpcore.Response) -> bytes:
+        """The words of an answer, or their beginning. Its status alone decides: however the words end, what was taken
+        must not be told again."""
+        said = b""
+        with suppress(TimeoutError, httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError):
+            async with asyncio.timeout(self._answer):
+                async for chunk in response.aiter_stream():
+                    said += chunk
+                    if len(said) >= MOST_ANSWER:
+                        break
+        return said
 
 
 def _body(order: CallbackOrder) -> tuple[str, bytes]:

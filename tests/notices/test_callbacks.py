@@ -1,7 +1,9 @@
 """Programs are told over HTTP: signed as the public library of Standard Webhooks verifies it, and nothing internal."""
 
+import asyncio
 import ipaddress
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import parse_qs
@@ -94,6 +96,48 @@ async def test_nothing_internal_is_told(receiver: Receiver) -> None:
 async def test_a_program_that_is_away(receiver: Receiver) -> None:
     with pytest.raises(DelayedDeliveryError):
         await HttpCallbacks(LOOPBACK).send(replace(ORDER, url="http://127.0.0.1:9/"), key="n1")
+
+
+@asynccontextmanager
+async def saying(head: bytes, *, drip: bytes) -> AsyncIterator[str]:
+    """The URL of a program that says `head`, then `drip` for ever, or hangs up where there is none."""
+
+    ended = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(65536)
+        writer.write(head)
+        with suppress(ConnectionError):
+            while drip and not reader.at_eof():
+                writer.write(drip)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(reader.read(1), 0.02)
+            writer.close()
+            await writer.wait_closed()
+        ended.set()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        await ended.wait()
+
+
+async def told(url: str) -> str:
+    callbacks = HttpCallbacks(LOOPBACK, total_seconds=1.0, answer_seconds=0.2)
+    async with asyncio.timeout(3):
+        return await callbacks.send(replace(ORDER, url=url), key="n1")
+
+
+async def test_a_head_that_never_ends_is_not_waited_for() -> None:
+    async with saying(b"HTTP/1.1 200 OK\r\nX-Slow: ", drip=b"x") as url:
+        with pytest.raises(DelayedDeliveryError, match="in time"):
+            await told(url)
+
+
+@pytest.mark.parametrize("drip", [b"x", b""])
+async def test_what_was_taken_is_not_told_again_however_its_answer_ends(drip: bytes) -> None:
+    async with saying(b"HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n", drip=drip) as url:
+        assert await told(url) == "HTTP 200"
 
 
 @pytest.mark.parametrize("secret", ["whsec_", "whsec_AAAA", "whsec_!!", "x" * 200])
