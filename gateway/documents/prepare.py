@@ -1,6 +1,8 @@
 """The worker's one entry: documents -> normalised PDF and fax image. Runs in `gateway.sandbox`."""
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from gateway.documents import refusals
@@ -26,6 +28,18 @@ def prepare(
     Raises DocumentRefused. The directory of `pdf_out` is the caller's scratch: when a limit ends the work, what is
     half done stays there.
     """
+    with _temporary_files_in(pdf_out.parent):
+        return _prepare(sources, pdf_out, image_out, max_pages, rendering, cover)
+
+
+def _prepare(
+    sources: Sequence[Source],
+    pdf_out: Path,
+    image_out: Path,
+    max_pages: int,
+    rendering: Rendering,
+    cover: Cover | None,
+) -> int:
     name = sources[0][2] if len(sources) == 1 else ""
     normalised = normalise(sources, pdf_out, max_pages, rendering.paper)
     pages = normalised.pages + (add_cover(cover, pdf_out, rendering.paper) if cover is not None else 0)
@@ -38,6 +52,17 @@ def prepare(
         pages = rendered.pages - rendered.dropped
     check(image_out, pages)
     return pages
+
+
+@contextmanager
+def _temporary_files_in(folder: Path) -> Iterator[None]:
+    """Have the libraries keep theirs where the caller removes them: WeasyPrint unpacks the fonts of a document, and a
+    worker, which is ended or killed, has no time for its destructors."""
+    before, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 def _taken_over(sources: Sequence[Source], image_out: Path, max_pages: int) -> bool:

@@ -3,6 +3,7 @@
 import struct
 import time
 import zlib
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from io import BytesIO
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pikepdf
 import pytest
 from pikepdf import Array, Dictionary, Name
+from PIL import ImageFont
 
 from gateway.documents.inspect import inspect
 from gateway.documents.kinds import Kind
@@ -188,3 +190,27 @@ async def test_a_look_is_quick_even_at_the_hostile(sandbox: Sandbox) -> None:
         assert await sandbox.quick(inspect, data, str(kind), "a.pdf")
     with pytest.raises(DocumentRefused, match="million pixels"):
         await sandbox.quick(inspect, png_of(200_000, 200_000), str(Kind.PNG), "a.png")
+
+
+async def test_fonts_that_came_with_a_document_are_not_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Nobody removes what a worker leaves where temporary files are: enough of such mails would fill the disk.
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    font = ImageFont.load_default(20)
+    assert isinstance(font, ImageFont.FreeTypeFont)
+    source = f"data:font/ttf;base64,{b64encode(font.font_bytes).decode()}"
+    letter = f"<style>@font-face {{ font-family: Its; src: url({source}) }} p {{ font-family: Its }}</style><p>Hello"
+    document = papers.file(tmp_path / "letter.html", letter.encode())
+    sandbox = Sandbox(children=1, quick=0, preload=PRELOAD)
+    await sandbox.start()
+    try:
+        made = tmp_path / "out.pdf", tmp_path / "out.tif"
+        assert await sandbox.run(prepare, [(document, Kind.HTML, "letter.html")], *made, 9, limits=LIMITS) == 1
+    finally:
+        await sandbox.stop()
+    with pikepdf.open(made[0]) as pdf:
+        assert "+Its" in str(pdf.pages[0].Resources.Font)  # it was unpacked
+    assert list(temporary.iterdir()) == []
