@@ -45,9 +45,11 @@ _NEVER_PUBLIC = tuple(
     for network in (
         "168.63.129.16/32",  # the metadata service of Azure: a public address that leads inside
         "100.64.0.0/10",  # carriers' NAT (RFC 6598); Alibaba's metadata service
+        "192.0.0.0/24",  # of protocols (RFC 6890), of which Python calls some public; Oracle's metadata service
         "192.88.99.0/24",  # 6to4 relays (RFC 7526)
         "64:ff9b:1::/48",  # NAT64 of one's own network (RFC 8215)
         "2001::/32",  # Teredo: an IPv4 address in disguise
+        "3fff::/20",  # for examples (RFC 9637)
         "fec0::/10",  # site-local (RFC 3879)
     )
 )

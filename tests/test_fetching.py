@@ -147,6 +147,7 @@ async def test_a_server_without_a_trusted_certificate_is_not_asked(origin: Origi
         "127.0.0.1", "localhost", "0.0.0.0", "[::1]", "[::ffff:127.0.0.1]", "[::127.0.0.1]", "[64:ff9b::7f00:1]",
         "[2002:7f00:1::]", "2130706433", "0x7f000001", "127.1", "169.254.169.254", "10.0.0.1", "192.168.1.1",
         "100.64.0.1", "[fe80::1]", "[fd00:ec2::254]", "[fec0::1]", "224.0.0.1", "255.255.255.255", "168.63.129.16",
+        "192.0.0.192", "[3fff::1]",
     ],
 )  # fmt: skip
 async def test_nothing_internal_is_reached_however_it_is_written(origin: Origin, into: Path, host: str) -> None:
