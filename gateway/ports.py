@@ -27,9 +27,10 @@ class CallOrder:
     caller_id_name: str
     local_station_id: str
     """T.30 TSI: at most 20 characters, ASCII."""
-    header_line: str
-    timezone: str
-    """IANA name: the header line shows the time in it."""
+    header_line: str = ""
+    """What a line that `prints_header` prints above each page; empty: nothing, the image has it."""
+    timezone: str = "UTC"
+    """IANA name: such a line shows the time in it."""
     ecm: bool = True
     v17: bool = True
     t38: bool | None = None
@@ -101,6 +102,8 @@ class LineStatus:
     """Calls that it can carry at a time, whichever processes make them."""
     t38: bool = False
     """Whether its calls use T.38 where the order leaves that open."""
+    prints_header: bool = False
+    """Whether it prints the header line itself."""
 
 
 class Line(Protocol):

@@ -12,6 +12,9 @@ _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\
 """Unicode's direction marks, which could turn the rest of a line round."""
 
 
+_LETTERS = str.maketrans({"ß": "ss", "Æ": "AE", "æ": "ae", "Ø": "O", "ø": "o", "Ł": "L", "ł": "l", "Đ": "D", "đ": "d"})
+
+
 def one_line(text: str, limit: int = 200) -> str:
     """Text from outside made harmless for a header or a line of a mail: no control characters, no line breaks, no
     undecodable bytes, at most `limit` characters.
@@ -23,6 +26,17 @@ def one_line(text: str, limit: int = 200) -> str:
     shown = ("" if c in _BIDI else " " if unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} else c for c in text)
     line = " ".join("".join(shown).split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def plain(text: str) -> str:
+    """As much of it as ASCII can say, which is all that T.30 carries: accents are taken off.
+
+    >>> plain("Café Großmann, Łódź")
+    'Cafe Grossmann, Lodz'
+    """
+    parts = unicodedata.normalize("NFKD", text.translate(_LETTERS))
+    letters = "".join(character for character in parts if not unicodedata.combining(character))
+    return "".join(c if c.isascii() and c.isprintable() else "?" for c in letters)
 
 
 def number_words(number: str, unknown: str = "an unknown number") -> str:

@@ -6,6 +6,7 @@ know no total while they write, and hold all pages in memory.
 """
 
 import struct
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from gateway.documents.group4 import group4
@@ -17,6 +18,8 @@ X_DPI = 204
 FINE_DPI = 196
 STANDARD_DPI = 98
 SUPERFINE_DPI = 391
+
+MOST_PAGES = 10_000
 
 _SHORT, _LONG, _RATIONAL = 3, 4, 5
 _ENTRIES = 15
@@ -72,18 +75,37 @@ class FaxImageWriter:
         self._number += 1
 
 
-def from_page(image: bytes, first: int) -> bytes:
-    """A fax image without the pages before `first` (from 1). What `FaxImageWriter` has written stays where it is: the
-    file only begins with a later page. Raises ValueError where there is no such page, or no such image."""
+@dataclass(frozen=True, slots=True)
+class CodedPage:
+    """A page as it lies in a fax image."""
+
+    code: bytes
+    """T.6, most significant bit first."""
+    rows: int
+    y_dpi: int
+
+
+def coded_pages(image: bytes) -> list[CodedPage]:
+    """The pages of a fax image that `FaxImageWriter` has written. Raises ValueError where it is none, or cut short."""
     if image[:4] != b"II*\0":
         raise ValueError("this is no fax image of ours")
+    pages: list[CodedPage] = []
     try:
         (directory,) = struct.unpack_from("<L", image, 4)
-        for _ in range(first - 1):
+        while directory:
             (entries,) = struct.unpack_from("<H", image, directory)
+            tags = {}
+            for entry in range(entries):
+                tag, _, _, value = struct.unpack_from("<HHLL", image, directory + 2 + 12 * entry)
+                tags[tag] = value
+            (y_dpi,) = struct.unpack_from("<L", image, tags[283])
+            code = image[tags[273] : tags[273] + tags[279]]
+            if len(code) != tags[279] or len(pages) > MOST_PAGES:
+                raise ValueError("the fax image is cut short, or turns in a circle")
+            pages.append(CodedPage(code, tags[257], y_dpi))
             (directory,) = struct.unpack_from("<L", image, directory + 2 + 12 * entries)
-            if not directory:
-                raise ValueError(f"the fax image has no page {first}")
-    except struct.error as error:
+    except (struct.error, KeyError) as error:
         raise ValueError("the fax image is cut short") from error
-    return image[:4] + struct.pack("<L", directory) + image[8:]
+    if not pages:
+        raise ValueError("the fax image has no page")
+    return pages

@@ -51,8 +51,6 @@ class Plan:
     image: str
     pages: int
     station_id: str
-    header_line: str
-    header_zone: str
     modems: tuple[str, ...]
     ecm: bool
     snr: float | None
@@ -152,8 +150,6 @@ class Call:
                 station_id=plan.station_id,
                 modems=modems,
                 ecm=plan.ecm,
-                header_line=plan.header_line,
-                header_zone=plan.header_zone,
             ),
             self._on_negotiated,
             self._on_page,

@@ -25,7 +25,6 @@ from gateway.lines.call import Plan
 from gateway.lines.callfiles import CallFiles, Identity, known_calls
 from gateway.lines.causes import CAUSE_NAMES, CAUSES
 from gateway.lines.farends import far_end
-from gateway.lines.header import header_text, header_zone
 from gateway.lines.options import LoopbackOptions, read_options
 from gateway.lines.spandsp import MAX_STATION_ID, SONAME, SpandspMissingError, load
 from gateway.ports import CallOrder, CallRecord, CallState, IncomingCall, IncomingCalls, LineStatus
@@ -287,8 +286,6 @@ class LoopbackLine:
             image=str(order.image.absolute()),
             pages=order.pages,
             station_id=order.local_station_id,
-            header_line=header_text(order.header_line),
-            header_zone=header_zone(order.timezone, now) if order.header_line else "",
             modems=modems or ("v27ter", "v29"),
             ecm=order.ecm and options.ecm,
             snr=options.snr,

@@ -36,7 +36,6 @@ T6 = 3
 """The encoding of received files: Group 4, which a PDF can carry as it is."""
 MAX_PATH = 255
 """The library cuts longer file names without a word."""
-MAX_HEADER = 50
 MAX_STATION_ID = 20
 
 _CFR = 0x84
@@ -104,8 +103,6 @@ def load(soname: str = SONAME) -> ctypes.CDLL:
         ("t30_set_rx_file", None, (state, text, number)),
         ("t30_set_tx_ident", number, (state, text)),
         ("t30_get_rx_ident", text, (state,)),
-        ("t30_set_tx_page_header_info", number, (state, text)),
-        ("t30_set_tx_page_header_tz", number, (state, text)),
         ("t30_set_ecm_capability", number, (state, number)),
         ("t30_set_rx_encoding", number, (state, number)),
         ("t30_set_supported_modems", number, (state, number)),
@@ -143,9 +140,6 @@ class Terminal:
     modems: int
     """MODEMS, added up."""
     ecm: bool = True
-    header_line: str = ""
-    header_zone: str = ""
-    """A POSIX TZ value: the library knows no names of zones."""
 
 
 class FaxMachine:
@@ -199,9 +193,6 @@ class FaxMachine:
             library.t30_set_tx_file(t30, file, -1, -1)
         else:
             library.t30_set_rx_file(t30, file, -1)
-        if terminal.header_line:
-            library.t30_set_tx_page_header_info(t30, terminal.header_line.encode("ascii"))
-            library.t30_set_tx_page_header_tz(t30, terminal.header_zone.encode("ascii"))
         on_page, on_end, on_frame = self._callbacks
         library.t30_set_phase_d_handler(t30, on_page, None)
         library.t30_set_phase_e_handler(t30, on_end, None)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from gateway import retry
 from gateway.clock import Clock
-from gateway.documents.tiff import from_page
+from gateway.documents.header import HeaderLine, sent_image
 from gateway.errors import FaxgateError, NotFound, Refused
 from gateway.fax import Attempt, CallResult, Fax, Progress, Status
 from gateway.outbound import plan
@@ -48,7 +48,7 @@ class Calling:
     fetching: Fetching
     conclusion: Conclusion
     spool: Path
-    """Where the rest of an image lies while a call sends it."""
+    """Where an image lies as a call sends it: with its header line, without the pages that are through."""
     _fetches: dict[str, asyncio.Task[Fax]] = field(default_factory=dict)
     """Documents that are being fetched for a fax now."""
     _live: dict[str, tuple[Line, str]] = field(default_factory=dict)
@@ -91,24 +91,28 @@ class Calling:
         except NotFound as error:
             await self.conclusion.end(fax, None, Status.FAILED, None, error.text)
             return
-        attempt = plan.next_call(fax, box, account, line.status(), calls, remembered, self.clock.now())
+        status = line.status()
+        attempt = plan.next_call(fax, box, account, status, calls, remembered, self.clock.now())
+        header = plan.header_line(fax, attempt, box, account)
+        drawn = replace(header, text="") if status.prints_header else header
         async with AsyncExitStack() as stack:
-            if attempt.first_page > 1:
+            if attempt.first_page > 1 or drawn.text:
                 try:
-                    image = await stack.enter_async_context(self._rest(image, attempt.first_page))
+                    image = await stack.enter_async_context(self._sent(image, attempt.first_page, drawn))
                 except (OSError, ValueError) as error:
-                    log.error("fax %s: is sent whole, its image cannot be divided: %s", fax.id, error)
+                    log.error("fax %s: is sent as it was prepared, with nothing drawn or left out: %s", fax.id, error)
                     attempt = replace(attempt, first_page=1)
-            await self._dial(fax, attempt, line, plan.order(fax, attempt, box, account, image))
+            printed = plan.header_line(fax, attempt, box, account).text if status.prints_header else ""
+            await self._dial(fax, attempt, line, plan.order(fax, attempt, box, account, image, printed))
 
     @asynccontextmanager
-    async def _rest(self, image: Path, first_page: int) -> AsyncIterator[Path]:
-        """The image without the pages before that. Raises OSError, ValueError."""
-        folder = Path(tempfile.mkdtemp(prefix="resumed-", dir=self.spool))
+    async def _sent(self, image: Path, first_page: int, header: HeaderLine) -> AsyncIterator[Path]:
+        """What the call sends of the image. Raises OSError, ValueError."""
+        folder = Path(tempfile.mkdtemp(prefix="sent-", dir=self.spool))
         try:
-            rest = folder / "fax.tiff"
-            await asyncio.to_thread(lambda: rest.write_bytes(from_page(image.read_bytes(), first_page)))
-            yield rest
+            sent = folder / "fax.tiff"
+            await asyncio.to_thread(lambda: sent.write_bytes(sent_image(image.read_bytes(), first_page, header)))
+            yield sent
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 

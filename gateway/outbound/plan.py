@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from gateway.accounts import Account, Faxbox
+from gateway.documents.header import HeaderLine
 from gateway.errors import BadNumber
 from gateway.fax import Attempt, Direction, Fax
 from gateway.ids import new_id
@@ -12,11 +13,12 @@ from gateway.means import Remembered, next_means
 from gateway.numbers import to_e164
 from gateway.ports import CallOrder, LineStatus
 from gateway.resuming import first_page
+from gateway.wording import plain, zone_of
 
 STATION_ID_LENGTH = 20
 """T.30 5.3.6.2.4-6: an identification has 20 characters."""
 HEADER_LENGTH = 50
-"""What libspandsp puts on a page of a header line; it cuts a longer one."""
+"""Characters of a header line's text: more has no room beside date, number and page."""
 
 
 def next_call(
@@ -49,21 +51,30 @@ def next_call(
     )
 
 
-def order(fax: Fax, attempt: Attempt, box: Faxbox | None, account: Account, image: Path) -> CallOrder:
-    """The same for the line. `image` has the pages that this call sends."""
-    number = attempt.from_number
-    station_id = (box.fax_identity if box else "") or number
+def header_line(fax: Fax, attempt: Attempt, box: Faxbox | None, account: Account) -> HeaderLine:
+    """What stands on top of the pages of this call."""
+    text = plain((box.fax_header if box else "") or fax.from_name)
+    return HeaderLine(
+        text=_header_line(text[:HEADER_LENGTH].strip(), attempt.first_page, fax.pages),
+        station_id=_station_id(attempt, box),
+        moment=attempt.started_at.astimezone(zone_of(box, account)),
+    )
+
+
+def order(
+    fax: Fax, attempt: Attempt, box: Faxbox | None, account: Account, image: Path, header_line: str = ""
+) -> CallOrder:
+    """The same for the line. `image` has the pages that this call sends; `header_line` is the text of what the line
+    itself prints above them."""
     return CallOrder(
         call_id=attempt.id,
         number=fax.destination,
         image=image,
         pages=pages_of(attempt, fax),
-        caller_id_number=number,
+        caller_id_number=attempt.from_number,
         caller_id_name=fax.from_name,
-        local_station_id=_printable(station_id)[:STATION_ID_LENGTH],
-        header_line=_header_line(
-            _printable((box.fax_header if box else "") or fax.from_name), attempt.first_page, fax.pages
-        ),
+        local_station_id=_station_id(attempt, box),
+        header_line=header_line,
         timezone=(box.timezone if box else "") or account.timezone,
         v17=attempt.v17,
         t38=attempt.t38,
@@ -96,6 +107,5 @@ def _e164(written: str, account: Account) -> str:
         return written
 
 
-def _printable(text: str) -> str:
-    """ASCII without controls: all that T.30 can carry."""
-    return "".join(character for character in text if " " <= character <= "~").strip()
+def _station_id(attempt: Attempt, box: Faxbox | None) -> str:
+    return plain((box.fax_identity if box else "") or attempt.from_number)[:STATION_ID_LENGTH].strip()

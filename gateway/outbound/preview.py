@@ -1,7 +1,7 @@
 """Shows an order as it would be faxed: everything is checked and made as for the fax itself, and nothing is kept.
 
 The fax of a preview exists in memory alone. Its pages are made by the code that makes those that are sent, so that what
-is seen is what goes out; the line prints its header line above them.
+is seen is what goes out; its call puts the header line above them.
 """
 
 import shutil

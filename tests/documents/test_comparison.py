@@ -54,7 +54,7 @@ async def test_the_line_time_is_that_of_a_real_call(tmp_path: Path) -> None:
     try:
         for pages in ((blank(),), (papers.text_page(), papers.text_page()), (screened(),), (noisy(600),)):
             image = image_of(tmp_path / "fax.tif", *pages)
-            result = await line.call(order(FAR_END, image, len(pages), header_line=""), lambda _: None)
+            result = await line.call(order(FAR_END, image, len(pages)), lambda _: None)
             assert result.success
             assert (result.rate, result.ecm) == (14400, True)
             codes = codes_of(image)

@@ -90,8 +90,6 @@ def order(number: str, document: Path, pages: int, **details: object) -> CallOrd
         "caller_id_number": "+15551230001",
         "caller_id_name": "Alice",
         "local_station_id": "+1 555 123 0001",
-        "header_line": "Alice & Sons",
-        "timezone": "Europe/Paris",
     }
     return CallOrder(**{**fields, **details})  # type: ignore[arg-type]
 

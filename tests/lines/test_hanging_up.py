@@ -105,8 +105,6 @@ def test_a_hang_up_never_leaves_the_two_ends_disagreeing(two_pages: Path, tmp_pa
         image=str(two_pages),
         pages=2,
         station_id="",
-        header_line="",
-        header_zone="",
         modems=("v17",),
         ecm=True,
         snr=None,

@@ -15,7 +15,7 @@ async def test_pages_take_as_long_as_counted(open_line: OpenLine, tmp_path: Path
         image = draw_fax(tmp_path / f"{pages}.tif", pages)
         counted.append(sum(line_seconds(page.code) for page in sent_pages(str(image))))
         async with open_line() as bench:
-            result = await bench.send(BOX_NUMBER, image, pages, header_line="")
+            result = await bench.send(BOX_NUMBER, image, pages)
             assert result.success
             assert (result.rate, result.ecm) == (14400, True)
             taken.append(result.seconds)

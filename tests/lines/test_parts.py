@@ -8,7 +8,7 @@ import pytest
 from gateway.lines import spandsp
 from gateway.lines.causes import CAUSE_NAMES, CAUSES, T30_TEXTS
 from gateway.lines.farends import NOBODY, TEST_NUMBERS, far_end
-from gateway.lines.header import header_text, header_zone
+from gateway.lines.freeswitch.clock import header_zone
 from gateway.lines.loopback import LoopbackLine
 from gateway.lines.options import LoopbackOptions, read_options
 from tests.lines.bench import OpenLine, draw_fax, frames
@@ -93,11 +93,6 @@ def test_a_zone_is_told_as_its_offset_now(zone: str, now: datetime, posix: str) 
 def test_no_zone(zone: str) -> None:
     with pytest.raises(ValueError, match="no time zone"):
         header_zone(zone, WINTER)
-
-
-def test_a_header_is_made_of_what_the_librarys_font_has() -> None:
-    assert header_text("Café Zoë\n") == "Cafe Zoe?"
-    assert header_text("x" * 80) == "x" * 50
 
 
 async def test_without_the_library_the_line_says_what_to_install(open_line: OpenLine, two_pages: Path) -> None:

@@ -1,6 +1,7 @@
 """What was rendered is what arrives, bit for bit, at each resolution and length: below the header line, and where the
 image is as long as the header lets it be."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from PIL import Image
 
 from benchmarks.scanners import portrait
 from benchmarks.sheets import A4, LEGAL, LETTER, Sheet, pdf, sentences
+from gateway.documents.header import HeaderLine, sent_image
 from gateway.documents.kinds import Kind
 from gateway.documents.prepare import prepare
 from gateway.documents.rendering import Rendering, Resolution
@@ -34,17 +36,19 @@ async def test_what_was_rendered_arrives(open_line: OpenLine, tmp_path: Path, re
     image = tmp_path / "fax.tif"
     source = file(tmp_path / "in.pdf", document())
     pages = prepare([(source, Kind.PDF, "in.pdf")], tmp_path / "fax.pdf", image, 10, Rendering(resolution=resolution))
+    header = HeaderLine(text="Alice & Sons", station_id="+15551230001", moment=datetime.now(UTC))
+    sending = file(tmp_path / "sent.tif", sent_image(image.read_bytes(), 1, header))
     async with open_line() as bench:
-        result = await bench.send(BOX_NUMBER, image, pages)
+        result = await bench.send(BOX_NUMBER, sending, pages)
         assert result.success
         assert result.pages == 3
         await bench.incoming.stored.wait()
         (received,) = bench.incoming.images.values()
     assert received is not None
-    header = HEADER[resolution]
+    rows = HEADER[resolution]
     for sent, got in zip(pages_of(image), pages_of(received), strict=True):
-        assert got.shape == (sent.shape[0] + header, 1728)
-        assert np.array_equal(got[header:], sent)
-        assert got[:header].any()
+        assert got.shape == (sent.shape[0] + rows, 1728)
+        assert np.array_equal(got[rows:], sent)
+        assert got[:rows].any()
     with Image.open(received) as tiff:
         assert round(float(tiff.info["dpi"][1])) == resolution.y_dpi

@@ -136,7 +136,6 @@ async def test_an_impossible_order_is_not_dialled(open_line: OpenLine, two_pages
         for details in (
             {"local_station_id": "x" * 21},
             {"local_station_id": "Zoë"},
-            {"timezone": "Mars/Olympus"},
             {"image": two_pages.with_name("gone.tif")},
         ):
             result = await bench.send("+12025550190", two_pages, 2, **details)

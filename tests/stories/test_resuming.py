@@ -3,11 +3,13 @@
 import shutil
 from dataclasses import replace
 from email.message import EmailMessage
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 
 from gateway.administration import Administration
+from gateway.documents.header import HeaderLine, drawn
 from gateway.fax import CallResult, Direction, Fax, Status
 from tests.documents import papers
 from tests.stories.conftest import BUSY, FAX_MACHINE, House
@@ -59,15 +61,20 @@ async def test_the_received_pages_are_exactly_the_rest(patient: House, minutes: 
     assert (first.first_page, first.result.pages, first.result.total_pages) == (1, 1, 3)
     assert (second.first_page, second.result.pages, second.result.total_pages) == (2, 2, 2)
     [whole, rest] = house.line.orders
-    assert (whole.pages, whole.header_line) == (3, "The Practice")
-    assert (rest.pages, rest.header_line) == (2, "The Practice (continued: pages 2-3 of 3)")
+    assert (whole.pages, rest.pages) == (3, 2)
 
     got = await house.fax(Status.RECEIVED, Direction.INBOUND)
     received = papers.pages_of(await house.app.documents.open(got.image_key))
     sent = papers.pages_of(await house.app.documents.open(fax.image_key))
-    for page, original in zip(received, sent[1:], strict=True):
-        assert np.array_equal(page[-len(original) :], original)  # below the header line
-    assert not list((house.app.settings.data_dir / "spool").glob("resumed-*"))
+    heading = HeaderLine(
+        text="The Practice (continued: pages 2-3 of 3)",
+        station_id=second.from_number,
+        moment=second.started_at.astimezone(ZoneInfo("Europe/Paris")),
+    )
+    for number, page, original in zip((2, 3), received, sent[1:], strict=True):
+        assert np.array_equal(page[:32], drawn(heading, f"{number}/3"))
+        assert np.array_equal(page[32:], original)
+    assert not list((house.app.settings.data_dir / "spool").glob("sent-*"))
 
     receipt = (await house.mail("alice@example.com")).get_body(("plain",))
     assert receipt is not None
@@ -134,4 +141,3 @@ async def test_where_the_image_cannot_be_divided_the_whole_is_sent(patient: Hous
     await house.later(seconds=60)
     fax = await house.fax(Status.COMPLETED)
     assert [(call.first_page, call.result and call.result.pages) for call in await house.calls(fax)] == [(1, 1), (1, 3)]
-    assert house.line.orders[-1].header_line == "The Practice"

@@ -16,6 +16,7 @@ from uuid import UUID, uuid4
 
 from gateway.fax import CallResult, Progress
 from gateway.lines.freeswitch import records, results
+from gateway.lines.freeswitch.clock import header_zone
 from gateway.lines.freeswitch.eventsocket import DisconnectedError
 from gateway.lines.freeswitch.messages import Event
 from gateway.lines.freeswitch.node import Node
@@ -23,7 +24,6 @@ from gateway.lines.freeswitch.options import FreeswitchOptions
 from gateway.lines.freeswitch.originate import originate
 from gateway.lines.freeswitch.outgoing import OutgoingCall
 from gateway.lines.freeswitch.spool import Spool
-from gateway.lines.header import header_zone
 from gateway.ports import CallOrder, CallRecord, CallState
 
 log = logging.getLogger(__name__)

@@ -152,6 +152,7 @@ class FreeswitchLine:
             problem=problem,
             channels=self.options.channels,
             t38=self.options.t38 == "on",
+            prints_header=self.options.header == "freeswitch",
         )
 
     def _problem(self) -> str:

@@ -32,6 +32,9 @@ class FreeswitchOptions:
     """Calls that we may have under way on it at a time."""
     t38: str = "on"
     """`on` or `off`: what a call begins with where its faxbox leaves that open; `never`: this trunk has no T.38."""
+    header: str = "freeswitch"
+    """Who prints the header line: `freeswitch` (page "p.1"), or `gateway` (page "1/3"), for a FreeSWITCH whose
+    spandsp.conf has no header of its own, which would come on top of it."""
     codecs: tuple[str, ...] = ("PCMU", "PCMA")
     country: str = ""
     """ISO 3166: in whose dialling habits the trunk writes the numbers of incoming calls. Empty: E.164, with or without
@@ -40,8 +43,8 @@ class FreeswitchOptions:
 
 def read_options(url: str, directory: Path) -> FreeswitchOptions:
     """`freeswitch://:password@host:8021?dial=...&spool=DIR&node_spool=DIR&channels=N&t38=on|off|never&codecs=A,B&
-    country=XX&name=NAME&password_file=FILE`; `directory` is the spool where none is given. Raises ValueError naming
-    what is wrong, and never the password."""
+    header=freeswitch|gateway&country=XX&name=NAME&password_file=FILE`; `directory` is the spool where none is given.
+    Raises ValueError naming what is wrong, and never the password."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or 8021
@@ -76,6 +79,7 @@ def read_options(url: str, directory: Path) -> FreeswitchOptions:
 _FORMS = {
     "dial": (DIAL, "an endpoint with {number} or {digits}, as sofia/gateway/TRUNK/{number}"),
     "t38": (re.compile("on|off|never"), "on, off or never"),
+    "header": (re.compile("freeswitch|gateway"), "freeswitch or gateway"),
     "country": (re.compile("[A-Z]{2}", re.ASCII), "two capital letters, as US"),
     "name": (re.compile(r"[A-Za-z0-9_.:/-]{1,64}", re.ASCII), "a short word"),
     "codecs": (re.compile(r"[A-Za-z0-9]+(?:,[A-Za-z0-9]+)*", re.ASCII), "a list as PCMU,PCMA"),
@@ -89,7 +93,7 @@ def _read(name: str, value: str) -> Any:
         if not form.fullmatch(value):
             raise ValueError(f"freeswitch line: {name} is {what}, not {value!r}")
     match name:
-        case "dial" | "t38" | "country" | "name":
+        case "dial" | "t38" | "header" | "country" | "name":
             return value
         case "codecs":
             return tuple(value.split(","))

@@ -11,11 +11,13 @@ import unicodedata
 from urllib.parse import quote
 
 from gateway.lines.freeswitch.options import FreeswitchOptions
-from gateway.lines.header import header_text
 from gateway.lines.spandsp import MAX_STATION_ID
 from gateway.ports import CallOrder
+from gateway.wording import plain
 
 NUMBER = re.compile(r"\+[0-9]{1,19}", re.ASCII)
+MAX_HEADER = 50
+"""Characters of a header line; libspandsp cuts a longer one."""
 MAX_NAME = 40
 """Characters of a caller's name; networks show fifteen."""
 
@@ -37,7 +39,7 @@ def originate(order: CallOrder, options: FreeswitchOptions, *, uuid: str, path: 
         "absolute_codec_string": r"\,".join(options.codecs),
         **_caller(order),
         "fax_ident": _encoded(order.local_station_id),
-        "fax_header": _encoded(header_text(order.header_line)),
+        "fax_header": _encoded(plain(order.header_line)[:MAX_HEADER]),
         "fax_timezone": zone,
         "fax_use_ecm": _flag(order.ecm),
         "fax_enable_t38": _flag(t38),

@@ -27,7 +27,7 @@ def test_the_least_that_is_needed() -> None:
 
 def test_every_option() -> None:
     url = (
-        f"freeswitch://:p@[::1]:8022?{DIAL}&spool=/spool&node_spool=/srv/fax&channels=30&t38=never"
+        f"freeswitch://:p@[::1]:8022?{DIAL}&spool=/spool&node_spool=/srv/fax&channels=30&t38=never&header=gateway"
         "&codecs=PCMA,PCMU&country=DE&name=berlin"
     )
     assert read_options(url, HERE) == FreeswitchOptions(
@@ -40,6 +40,7 @@ def test_every_option() -> None:
         node_spool="/srv/fax",
         channels=30,
         t38="never",
+        header="gateway",
         codecs=("PCMA", "PCMU"),
         country="DE",
     )
@@ -63,6 +64,7 @@ WRONG = [
     (f"freeswitch://:hush@switch?{DIAL}&channels=0", "channels is a number"),
     (f"freeswitch://:hush@switch?{DIAL}&channels=many", "channels is a number"),
     (f"freeswitch://:hush@switch?{DIAL}&t38=maybe", "t38 is on, off or never"),
+    (f"freeswitch://:hush@switch?{DIAL}&header=both", "header is freeswitch or gateway"),
     (f"freeswitch://:hush@switch?{DIAL}&spool=here", "spool is an absolute path"),
     (f"freeswitch://:hush@switch?{DIAL}&node_spool=/with%20space", "node_spool"),
     (f"freeswitch://:hush@switch?{DIAL}&node_spool=/a)", "node_spool"),

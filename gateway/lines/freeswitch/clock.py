@@ -1,10 +1,7 @@
-"""The header line on top of every page sent: its text and its clock, in forms that libspandsp takes."""
+"""The clock of the header line that FreeSWITCH prints: libspandsp knows no names of zones."""
 
-import unicodedata
 from datetime import datetime
 from zoneinfo import ZoneInfo
-
-from gateway.lines.spandsp import MAX_HEADER
 
 
 def header_zone(timezone: str, now: datetime) -> str:
@@ -20,10 +17,3 @@ def header_zone(timezone: str, now: datetime) -> str:
     minutes = round(offset.total_seconds() / 60) if offset else 0
     # POSIX counts west of Greenwich as positive.
     return f"FAX{'-' if minutes >= 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
-
-
-def header_text(line: str) -> str:
-    """What can stand in a page header: ASCII, accents taken off, no longer than the library allows."""
-    plain = unicodedata.normalize("NFKD", line)
-    plain = "".join(character for character in plain if not unicodedata.combining(character))
-    return "".join(c if c.isascii() and c.isprintable() else "?" for c in plain)[:MAX_HEADER]
