@@ -234,7 +234,13 @@ class NotificationSummary(TypedDict):
     id: str
     created: Gregorian
     fax_id: str
-    kind: Annotated[str, Field(description="`receipt`, `failure`, `inbound_fax` or `inbound_failure`.")]
+    kind: Annotated[
+        str,
+        Field(
+            description="`receipt`, `failure`, `inbound_fax`, `inbound_failure`; `dsn_delivered`, `dsn_failed`, "
+            "`dsn_delayed` to senders who have asked for delivery status notifications."
+        ),
+    ]
     way: Annotated[str, Field(description="`email`, `sms` or `callback`.")]
     recipient: Annotated[str, Field(description="An address, a number or a URL.")]
     state: Annotated[str, Field(description="`pending`, `sent`, `failed`, or `unavailable`: nothing can send it.")]

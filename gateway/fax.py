@@ -81,6 +81,23 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DsnRequest:
+    """What the sender of a mail has asked to be told of one recipient, and how (RFC 3461 4)."""
+
+    notify: tuple[str, ...] = ()
+    """Of `SUCCESS`, `FAILURE` and `DELAY`, or `NEVER` alone: these are told as delivery status notifications, and
+    nothing else. Empty where the sender leaves that to us."""
+    ret: str = ""
+    """`FULL`, `HDRS`, or empty."""
+    envid: str = ""
+    """As it came, xtext."""
+    orcpt: str = ""
+    """As it came: an address type, a semicolon, xtext."""
+    recipient: str = ""
+    """The address of the envelope, as it came."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallResult:
     """What a call brought, as the line saw it. The same shape for sending and for receiving.
 
@@ -193,6 +210,8 @@ class Fax:
     message: str = ""
     """What the sender wrote beside the documents, for the cover page."""
     message_id: str = ""
+    dsn: DsnRequest | None = None
+    """What its sender has asked to be told, if anything."""
     repeat_key: str | None = None
     resubmitted_from: str = ""
 

@@ -24,6 +24,9 @@ NOTICE_WORDS = {
     "receipt": "the receipt",
     "failure": "the notice that it failed",
     "cancelled": "the notice that it was cancelled",
+    "dsn_delivered": "the delivery status notification that it was delivered",
+    "dsn_failed": "the delivery status notification that it failed",
+    "dsn_delayed": "the delivery status notification that it takes long",
     "inbound_fax": "the received fax",
     "inbound_failure": "the notice that a fax could not be received",
 }

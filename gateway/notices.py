@@ -19,6 +19,9 @@ from gateway.letters import Letterhead
 from gateway.store import accounts, alerts, notices
 from gateway.store.notices import (
     CALLBACK,
+    DSN_DELAYED,
+    DSN_DELIVERED,
+    DSN_FAILED,
     EMAIL,
     FAILURE,
     INBOUND_FAILURE,
@@ -35,10 +38,17 @@ async def about_end(connection: AsyncConnection, fax: Fax, status: Status, now: 
     recipients, and whom the program that ordered it has named."""
     # The box may be deleted since: the sender hears of it all the same.
     box = await accounts.known_faxbox(connection, fax.faxbox_id)
-    kind = RECEIPT if status is Status.COMPLETED else FAILURE
-    emails = (fax.sender, *(box.outbound_email if box else ()), *recipients(fax.notifications, EMAIL))
+    kind, event = (RECEIPT, "SUCCESS") if status is Status.COMPLETED else (FAILURE, "FAILURE")
     numbers = (*recipients(_set(box, "outbound"), SMS), *recipients(fax.notifications, SMS))
-    return _told(fax, kind, emails, numbers, _set(box, "outbound"), now)
+    reports = _reports(fax, event, now)
+    told = _told(fax, kind, _readers(fax, box, reports), numbers, _set(box, "outbound"), now)
+    return [*reports, *told]
+
+
+def about_withdrawal(fax: Fax, now: datetime) -> list[Notice]:
+    """Those of a fax that was cancelled before its first call. Whoever cancels it knows; a mail server that has asked
+    for reports gets one (RFC 3461 5.2.6)."""
+    return _reports(fax, "FAILURE", now)
 
 
 async def about_received(connection: AsyncConnection, fax: Fax, now: datetime) -> list[Notice]:
@@ -68,6 +78,26 @@ async def about_trouble(
     )
     message = letters.operator_alert(head, alert, fax.id, line, result.result_text if result else "")
     return [replace(notice, message=message)]
+
+
+_DSN_OF = {"SUCCESS": DSN_DELIVERED, "FAILURE": DSN_FAILED, "DELAY": DSN_DELAYED}
+
+
+def _reports(fax: Fax, event: str, now: datetime) -> list[Notice]:
+    """The delivery status notification that the sender has asked for; none where he did not."""
+    if fax.dsn is None or event not in fax.dsn.notify or not fax.sender:
+        return []
+    return [notices.new(_DSN_OF[event], fax.sender, now, account_id=fax.account_id, fax_id=fax.id)]
+
+
+def _readers(fax: Fax, box: Faxbox | None, reports: Iterable[Notice]) -> list[str]:
+    """Who gets a letter: a sender who has said what he wants to be told gets that, and no letter. Others do, and he too
+    where he is one of them, unless he has the report."""
+    others = [*(box.outbound_email if box else ()), *recipients(fax.notifications, EMAIL)]
+    if fax.dsn is None or not fax.dsn.notify:
+        return [fax.sender, *others]
+    reported = {notice.recipient.lower() for notice in reports}
+    return [other for other in others if other.lower() not in reported]
 
 
 def recipients(notifications: Mapping[str, Any], way: str) -> list[str]:

@@ -10,7 +10,7 @@ import logging
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from gateway import letters, messages
+from gateway import dsn, letters, messages
 from gateway.accounts import Account, Faxbox
 from gateway.clock import Clock
 from gateway.errors import FaxgateError, NotFound
@@ -31,6 +31,10 @@ from gateway.store import accounts, attempts, faxes, notices
 from gateway.store.engine import Store
 from gateway.store.notices import (
     CALLBACK,
+    DSN_DELAYED,
+    DSN_DELIVERED,
+    DSN_FAILED,
+    DSNS,
     EMAIL,
     INBOUND_FAILURE,
     INBOUND_FAX,
@@ -56,6 +60,11 @@ AT_ONCE = 4
 
 GRACE_SECONDS = 10.0
 """How long a stop waits for them."""
+
+ACTIONS = {DSN_DELIVERED: dsn.DELIVERED, DSN_FAILED: dsn.FAILED, DSN_DELAYED: dsn.DELAYED}
+NULL_SENDER = frozenset({OPERATOR_MAIL, OPERATOR_ALERT, *DSNS})
+"""What leaves with the null reverse path, so that a bounce of it goes nowhere: the operator must not get his own back,
+and nothing is reported of a report (RFC 3461 6)."""
 
 NO_SMS = "no SMS service is configured (FAXGATE_SMS_URL)"
 
@@ -205,8 +214,7 @@ class Postman:
                 return await self._callbacks.send(_order(notice, await self._known(notice)), key=notice.id)
             case _:
                 message = await self._letter(notice)
-                # What goes to the operator has the null reverse path: a bounce of it goes nowhere, and not to him.
-                sender = "" if notice.kind in (OPERATOR_MAIL, OPERATOR_ALERT) else self._mail_from
+                sender = "" if notice.kind in NULL_SENDER else self._mail_from
                 return await self._mailer.send(
                     sender=sender, recipient=notice.recipient, message=message, key=notice.id
                 )
@@ -235,6 +243,8 @@ class Postman:
             hostname=self._hostname,
             date=self._clock.now(),
         )
+        if notice.kind in ACTIONS:
+            return dsn.report(head, fax, box, account, calls, ACTIONS[notice.kind])
         if notice.kind == INBOUND_FAILURE:
             return letters.inbound_failure(head, fax, box, account)
         if notice.kind == INBOUND_FAX:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from gateway.accounts import Account, Faxbox, permitted_box
 from gateway.clock import Clock
 from gateway.errors import UnknownDomain
+from gateway.fax import DsnRequest
 from gateway.numbers import to_e164
 from gateway.options import NONE, FaxOptions
 from gateway.store import accounts
@@ -31,6 +32,8 @@ class FaxRoute:
     destination: str
     """E.164 with `+`."""
     options: FaxOptions = NONE
+    dsn: DsnRequest | None = None
+    """What the sender has asked to be told of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@
     connection    octets in and out, and every wait timed (aiosmtpd underneath)
     policy        what the door allows
     addresses     the arguments of MAIL and RCPT, read strictly (pure)
+    wishes        what a client asks to be told: the parameters of RFC 3461 (pure)
     replies       every reply, and errors as replies
     transaction   from MAIL to its end: decisions, delivery, the one smtplog entry
     maildata      the octets of DATA, in large pieces, to disk if they are many

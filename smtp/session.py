@@ -7,8 +7,9 @@ import logging
 from typing import TYPE_CHECKING
 
 from gateway.errors import BadAddress
+from gateway.fax import DsnRequest
 from gateway.ids import new_id
-from smtp import replies
+from smtp import replies, wishes
 from smtp.addresses import Address, BadSyntaxError, check_sender, read_argument
 from smtp.connection import Connection
 from smtp.maildata import MailData
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-EXTRA_OCTETS = {"MAIL": 53}
-"""How much longer MAIL may be: SIZE 26 (RFC 1870 3), BODY 17 (RFC 6152 2), SMTPUTF8 10 (RFC 6531 3.1)."""
+EXTRA_OCTETS = {"MAIL": 53 + wishes.MAIL_OCTETS, "RCPT": wishes.RCPT_OCTETS}
+"""How much longer a command may be: SIZE 26 (RFC 1870 3), BODY 17 (RFC 6152 2), SMTPUTF8 10 (RFC 6531 3.1), and the
+parameters of RFC 3461 4."""
 
 
 class Session(Connection):
@@ -102,8 +104,8 @@ class Session(Connection):
         await self._greet(hostname, [f"250 {self.hostname}"])
 
     async def smtp_EHLO(self, hostname: str) -> None:  # noqa: N802
-        extensions = [f"SIZE {self._limits.size}", "8BITMIME", "SMTPUTF8", "PIPELINING", "ENHANCEDSTATUSCODES", "HELP"]
-        lines = [f"250-{word}" for word in (self.hostname, *extensions)]
+        extensions = [f"SIZE {self._limits.size}", "8BITMIME", "SMTPUTF8", "PIPELINING", "ENHANCEDSTATUSCODES"]
+        lines = [f"250-{word}" for word in (self.hostname, *extensions, "DSN", "HELP")]
         await self._greet(hostname, [*lines[:-1], lines[-1].replace("-", " ", 1)], extended=True)
 
     async def _greet(self, hostname: str, lines: list[str], *, extended: bool = False) -> None:
@@ -125,6 +127,7 @@ class Session(Connection):
             return await self._reply(replies.TOO_MANY_FRUITLESS)
         try:
             argument = read_argument("FROM:", arg)
+            wanted = wishes.of_mail(argument)
         except BadSyntaxError as error:
             reply = replies.one_line(f"501 5.1.7 {error}" if error.in_path else f"501 5.5.4 {error}")
             await self._refuse_mail(arg, reply)
@@ -137,7 +140,7 @@ class Session(Connection):
         except BadAddress as error:
             await self._refuse_mail(arg, replies.of_error(error), error.detail)
             return await self._reply(replies.of_error(error))
-        self._transaction = self._begin(sender, utf8="SMTPUTF8" in argument.parameters)
+        self._transaction = self._begin(sender, wanted, utf8="SMTPUTF8" in argument.parameters)
         self._transaction.entry.reply = replies.SENDER_OK
         await self._reply(replies.SENDER_OK)
         return None
@@ -146,7 +149,7 @@ class Session(Connection):
         """The reply that refuses MAIL's parameters, empty if they are good."""
         if parameters and not self._extended:
             return replies.UNKNOWN_PARAMETER
-        if unknown := parameters.keys() - {"SIZE", "BODY", "SMTPUTF8"}:
+        if unknown := parameters.keys() - {"SIZE", "BODY", "SMTPUTF8"} - wishes.OF_MAIL:
             return replies.one_line(f"{replies.UNKNOWN_PARAMETER}: {min(unknown)}")
         if "SIZE" in parameters:
             size = parameters["SIZE"] or ""
@@ -162,10 +165,10 @@ class Session(Connection):
             return replies.UTF8_NOT_ASKED_FOR
         return ""
 
-    def _begin(self, sender: str, *, utf8: bool = False) -> Transaction:
+    def _begin(self, sender: str, wanted: DsnRequest | None = None, *, utf8: bool = False) -> Transaction:
         trusted = self._policy.trusts(self.host)
         entry = new_entry(new_id(), self.peer, self._helo, sender, trusted=trusted)
-        return Transaction(self._server.gateway, self._policy, entry, utf8=utf8)
+        return Transaction(self._server.gateway, self._policy, entry, wanted or DsnRequest(), utf8=utf8)
 
     async def _refuse_mail(self, sender: str, reply: str, detail: str = "") -> None:
         """A sender that is refused at MAIL is a transaction too, and in the smtplog."""
@@ -177,20 +180,21 @@ class Session(Connection):
             return await self._complain(replies.MAIL_FIRST)
         try:
             argument = read_argument("TO:", arg)
+            dsn = wishes.of_rcpt(argument, self._transaction.wanted, utf8=self._transaction.utf8)
         except BadSyntaxError as error:
             reply = replies.one_line(f"501 5.1.3 {error}" if error.in_path else f"501 5.5.4 {error}")
             self._transaction.note_malformed(arg, reply)
             self._refused += 1
             return await self._complain(reply)
         assert argument.address
-        if argument.parameters:
-            reply = replies.one_line(f"{replies.UNKNOWN_PARAMETER}: {min(argument.parameters)}")
+        if unknown := argument.parameters.keys() - (wishes.OF_RCPT if self._extended else frozenset()):
+            reply = replies.one_line(f"{replies.UNKNOWN_PARAMETER}: {min(unknown)}")
             self._transaction.note_malformed(arg, reply)
         elif not self._transaction.utf8 and not argument.address.written.isascii():
             reply = replies.UTF8_NOT_ASKED_FOR
             self._transaction.note_malformed(arg, reply)
         else:
-            reply = await self._transaction.rcpt(argument.address)
+            reply = await self._transaction.rcpt(argument.address, dsn)
         if reply.startswith("5"):
             self._refused += 1
         if self._refused > self._limits.refused:

@@ -16,7 +16,7 @@ from typing import Protocol
 from gateway import options
 from gateway.accounts import Account
 from gateway.errors import FaxgateError, NotPermitted, OurTrouble, Refused, UnknownDomain
-from gateway.fax import LeftOut
+from gateway.fax import DsnRequest, LeftOut
 from gateway.operator_mail import Passage, to_operator
 from gateway.outbound.submit import MailedDocument, Origin, Submission
 from gateway.routing import FaxRoute, OperatorRoute
@@ -78,8 +78,12 @@ class Gateway:
 
 
 class Transaction:
-    def __init__(self, gateway: Gateway, policy: Policy, entry: SmtplogEntry, *, utf8: bool = False) -> None:
+    def __init__(
+        self, gateway: Gateway, policy: Policy, entry: SmtplogEntry, wanted: DsnRequest, *, utf8: bool = False
+    ) -> None:
         self.entry = entry
+        self.wanted = wanted
+        """What MAIL has asked to be told."""
         self.utf8 = utf8
         self.ended = False
         self._gateway = gateway
@@ -97,8 +101,8 @@ class Transaction:
     def has_recipients(self) -> bool:
         return bool(self._routes or self._operators)
 
-    async def rcpt(self, address: Address) -> str:
-        """Decide a recipient (RFC 5321 3.3). Returns the reply."""
+    async def rcpt(self, address: Address, dsn: DsnRequest | None = None) -> str:
+        """Decide a recipient (RFC 5321 3.3), of which the sender wants to be told as `dsn` says. Returns the reply."""
         self._asked += 1
         if self._asked > self._policy.limits.recipients:
             self._turned_away += 1
@@ -106,7 +110,7 @@ class Transaction:
             return self.entry.reply
         line = RecipientLog(address=address.written, number=address.local)
         try:
-            line.reply = await self._decide(address, line)
+            line.reply = await self._decide(address, line, dsn)
         except FaxgateError as error:
             line.reply = self._refusal(error)
         except Exception as error:
@@ -132,7 +136,7 @@ class Transaction:
             self._refused += 1
         self.entry.recipients.append(line)
 
-    async def _decide(self, address: Address, line: RecipientLog) -> str:
+    async def _decide(self, address: Address, line: RecipientLog, dsn: DsnRequest | None) -> str:
         """The transaction serves the account whose domain comes first, refused or not: the entry is that account's."""
         owner = await self._gateway.routing.owner(address.domain)
         if owner is not None:
@@ -140,7 +144,7 @@ class Transaction:
                 return replies.OTHER_ACCOUNT
             self._account = owner
             self.entry.account_id = owner.id
-        return self._take(await self._route(address), line)
+        return self._take(await self._route(address), line, dsn)
 
     async def _route(self, address: Address) -> FaxRoute | OperatorRoute:
         if address.domain.startswith("["):
@@ -162,14 +166,14 @@ class Transaction:
                 raise UNPROVEN
         return route
 
-    def _take(self, route: FaxRoute | OperatorRoute, line: RecipientLog) -> str:
+    def _take(self, route: FaxRoute | OperatorRoute, line: RecipientLog, dsn: DsnRequest | None) -> str:
         if isinstance(route, OperatorRoute):
             self._operators.append(route)
             return replies.RECIPIENT_OK
         line.faxbox_id, line.destination = route.faxbox.id, route.destination
         self.entry.faxbox_id = self.entry.faxbox_id or route.faxbox.id
         # The same recipient twice is one fax: a mail that names a person in To and in Cc must not be sent twice.
-        self._routes.setdefault((route.faxbox.id, route.destination), route)
+        self._routes.setdefault((route.faxbox.id, route.destination), replace(route, dsn=dsn))
         return replies.RECIPIENT_OK
 
     async def deliver(self, content: bytes | Path) -> str:

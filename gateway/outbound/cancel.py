@@ -6,10 +6,11 @@ A call that completes meanwhile wins: its fax is `completed`.
 from collections.abc import Callable
 
 from gateway.clock import Clock
-from gateway.fax import Fax
-from gateway.store import faxes
+from gateway.fax import Fax, Status
+from gateway.notices import about_withdrawal
+from gateway.store import faxes, notices
 from gateway.store.engine import Store
-from gateway.store.wake import CANCEL, Wake
+from gateway.store.wake import CANCEL, NOTICES, Wake
 
 
 async def cancel(
@@ -19,5 +20,8 @@ async def cancel(
     async with store.begin() as connection:
         if check is not None:
             check(await faxes.find(connection, fax_id, account_id))
-        await faxes.request_cancel(connection, fax_id, account_id, clock.now())
-    await wake.notify(CANCEL)
+        now = clock.now()
+        fax = await faxes.request_cancel(connection, fax_id, account_id, now)
+        told = [] if fax.status is Status.PROCESSING else about_withdrawal(fax, now)
+        await connection.run_sync(notices.add, told)
+    await wake.notify(CANCEL, *([NOTICES] if told else []))

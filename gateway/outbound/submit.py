@@ -274,6 +274,7 @@ def faxes_of(submission: Submission, documents: tuple[Document, ...], now: datet
             subject=origin.subject,
             message=submission.message if _may_have_cover(route) else "",
             message_id=origin.message_id,
+            dsn=route.dsn,
             repeat_key=_repeat_key(route, origin.sender, submission.repeat_of),
             resubmitted_from=rendered.fax_id if rendered else origin.resubmitted_from,
             from_name=(route.faxbox.caller_name or route.faxbox.name) if told.from_name is None else told.from_name,

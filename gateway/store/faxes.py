@@ -21,6 +21,7 @@ from gateway.fax import (
     Direction,
     Document,
     DocumentRequest,
+    DsnRequest,
     Fax,
     LeftOut,
     Progress,
@@ -33,6 +34,7 @@ _fax = tables.fax
 
 _documents = TypeAdapter(tuple[Document, ...])
 _request = TypeAdapter(DocumentRequest | None)
+_dsn = TypeAdapter(DsnRequest | None)
 _left_out = TypeAdapter(tuple[LeftOut, ...])
 _progress = TypeAdapter(Progress | None)
 _result = TypeAdapter(CallResult | None)
@@ -48,6 +50,7 @@ def from_row(row: Mapping[Any, Any]) -> Fax:
         "status": Status(row["status"]),
         "request": _request.validate_python(row["request"]),
         "documents": _documents.validate_python(row["documents"]),
+        "dsn": _dsn.validate_python(row["dsn"]),
         "left_out": _left_out.validate_python(row["left_out"]),
         "progress": _progress.validate_python(row["progress"]),
         "result": _result.validate_python(row["result"]),

@@ -23,9 +23,11 @@ DELAYED = "delayed"
 """What came of a try that is made again; of the last one it is the notice's state."""
 
 INBOUND_FAX, INBOUND_FAILURE, RECEIPT, FAILURE = "inbound_fax", "inbound_failure", "receipt", "failure"
+DSN_DELIVERED, DSN_FAILED, DSN_DELAYED = DSNS = "dsn_delivered", "dsn_failed", "dsn_delayed"
 OPERATOR_MAIL, OPERATOR_ALERT = "operator_mail", "operator_alert"
-"""The kinds: a received fax, one that could not be received, a fax sent, a fax not sent; to the operator a mail to
-postmaster that is passed on, and a trouble of ours."""
+"""The kinds: a received fax, one that could not be received, a fax sent, a fax not sent; the same as delivery status
+notifications, and that a fax takes long; to the operator a mail to postmaster that is passed on, and a trouble of
+ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

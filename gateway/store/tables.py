@@ -167,6 +167,8 @@ fax = Table(
     # What the sender wrote beside the documents, for the cover page.
     _text("message"),
     _text("message_id"),
+    # What the sender of a mail has asked to be told: notify, ret, envid, orcpt, recipient.
+    Column("dsn", Json, nullable=True),
     Column("repeat_key", String(64), nullable=True),
     _text("resubmitted_from"),
     _text("from_name"),

@@ -7,7 +7,7 @@ import pytest
 from tests.smtp.conftest import Door
 from tests.smtp.mails import octets, with_pdf, written
 
-EXTENSIONS = ("SIZE 36700160", "8BITMIME", "SMTPUTF8", "PIPELINING", "ENHANCEDSTATUSCODES")
+EXTENSIONS = ("SIZE 36700160", "8BITMIME", "SMTPUTF8", "PIPELINING", "ENHANCEDSTATUSCODES", "DSN")
 EHLO = (
     "EHLO client.example",
     "\n".join((r"250-mx\.example\.com", *(f"250-{word}" for word in EXTENSIONS), "250 HELP")),
@@ -55,7 +55,7 @@ SESSIONS: dict[str, list[tuple[str | bytes, str]]] = {
     "parameter twice": [EHLO, ("MAIL FROM:<alice@example.com> SIZE=1 SIZE=2", r"501 5\.5\.4 .*")],
     "parameter malformed": [EHLO, ("MAIL FROM:<alice@example.com> =1", r"501 5\.5\.4 .*")],
     "parameters need ehlo": [("HELO x", "250 .*"), ("MAIL FROM:<alice@example.com> SIZE=10", r"555 5\.5\.4 .*")],
-    "rcpt parameter": [EHLO, MAIL, (f"RCPT TO:<{NUMBER}> NOTIFY=NEVER", r"555 5\.5\.4 .*")],
+    "rcpt parameter": [EHLO, MAIL, (f"RCPT TO:<{NUMBER}> FROB=NEVER", r"555 5\.5\.4 .*FROB")],
     "sender without brackets": [EHLO, ("MAIL FROM:alice@example.com", r"501 5\.1\.7 .*")],
     "sender without keyword": [EHLO, ("MAIL <alice@example.com>", r"501 5\.5\.4 .*")],
     "sender malformed": [EHLO, ("MAIL FROM:<alice@@example.com>", r"501 5\.1\.7 .*"),
@@ -106,7 +106,8 @@ SESSIONS: dict[str, list[tuple[str | bytes, str]]] = {
     "control characters": [(b"EHLO a\0b", r"500 5\.5\.2 .*"), (b"EHLO a\rb", r"500 5\.5\.2 .*")],
     "command too long": [("NOOP " + "x" * 506, r"500 5\.5\.2 .*"), ("NOOP " + "x" * 505, "250 .*"),
                          ("NOOP " + "x" * 1_000_000, r"500 5\.5\.2 .*"), EHLO, MAIL,
-                         (f"RCPT TO:<{'1' * 490}@x>", r"50[01] 5\.(5\.2|1\.3) .*")],
+                         (f"RCPT TO:<{'1' * 490}@x>", r"50[01] 5\.(5\.2|1\.3) .*"),
+                         (f"RCPT TO:<{NUMBER}> ORCPT=rfc822;{'x' * 1000}", r"500 5\.5\.2 .*")],
 }  # fmt: skip
 
 
