@@ -237,8 +237,8 @@ class NotificationSummary(TypedDict):
     kind: Annotated[
         str,
         Field(
-            description="`receipt`, `failure`, `inbound_fax`, `inbound_failure`; `dsn_delivered`, `dsn_failed`, "
-            "`dsn_delayed` to senders who have asked for delivery status notifications."
+            description="`receipt`, `failure`, `still_trying`, `inbound_fax`, `inbound_failure`; "
+            "`dsn_delivered`, `dsn_failed`, `dsn_delayed` to senders who have asked for delivery status notifications."
         ),
     ]
     way: Annotated[str, Field(description="`email`, `sms` or `callback`.")]

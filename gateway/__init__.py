@@ -17,6 +17,7 @@ Which file for what:
     ports                                protocols where something crosses a process
     routing, outbound/, inbound, dispatcher                              the flows of faxes
     notices, postman                     who is told of what; telling them, until it is taken or refused
+    lateness, waiting                    telling, once, that a fax takes long; in what words
     administration, checks, removal, history, housekeeping, orphans      what is done to and told of what is stored
     store/                               the database: every query, and every change of a status
     documents/, sandbox                  documents, opened only in worker processes with limits

@@ -26,6 +26,7 @@ from gateway.errors import NotFound, OurTrouble
 from gateway.fetching import Fetcher
 from gateway.housekeeping import keep_house
 from gateway.inbound import Inbound
+from gateway.lateness import watch_for_late
 from gateway.letters import TEMPLATES
 from gateway.outbound.attempt import Calling
 from gateway.outbound.conclusion import Conclusion
@@ -193,6 +194,10 @@ class App:
             keep_house(self.store, self.documents, self.clock, spool), name="housekeeping"
         )
         self._stack.push_async_callback(_cancelled, keeping_house)
+        if settings.tell_after_seconds:
+            after = timedelta(seconds=settings.tell_after_seconds)
+            watching = asyncio.create_task(watch_for_late(self.store, self.wake, self.clock, after), name="lateness")
+            self._stack.push_async_callback(_cancelled, watching)
         await dispatcher.start()
         self._stack.push_async_callback(dispatcher.stop)
         self._dispatcher = dispatcher

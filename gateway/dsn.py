@@ -12,7 +12,7 @@ Fails with ValueError where sender or recipient is no mail address, and never ot
 import quopri
 import re
 from collections.abc import Iterator, Sequence
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from email.header import Header
 from email.utils import format_datetime
 from types import MappingProxyType
@@ -23,6 +23,7 @@ from gateway.explanations import Explanation, explain
 from gateway.fax import Attempt, CallResult, Fax, Status
 from gateway.letters import Letterhead
 from gateway.retry import TRUNK_DOWN, UNCOUNTED_FOR
+from gateway.waiting import next_call, so_far
 from gateway.wording import number_words, one_line, pages_words, time_words, zone_of
 
 DELIVERED, FAILED, DELAYED = "delivered", "failed", "delayed"
@@ -109,7 +110,9 @@ def report(
         raise ValueError("not a mail address")
     boundary = f"report-{head.notice_id}"
     original = _field("Message-ID", fax.message_id) if fax.message_id else ""
-    text = _text(fax, faxbox, account, calls, action)
+    zone = zone_of(faxbox, account)
+    title, told = _told(fax, calls, action, head.date, zone)
+    text = _text(fax, account, title, told, zone)
     parts = (
         "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
         + _quoted(text),
@@ -150,9 +153,8 @@ _MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,240}@[!-;=?-~]{1,240}>")
 
 def _field(name: str, value: str) -> str:
     """A field on one line, in ASCII: what is beyond it is written as RFC 6533 3 writes it in such reports."""
-    line = one_line(value, 700)
-    ascii_only = "".join(c if " " <= c <= "~" else f"\\x{{{ord(c):X}}}" for c in line)
-    return f"{name}: {ascii_only[:900]}\r\n"
+    line = "".join(c if " " <= c <= "~" else " " if c < " " else f"\\x{{{ord(c):X}}}" for c in value[:900])
+    return f"{name}: {line[:900]}\r\n"
 
 
 def _subject(subject: str) -> str:
@@ -220,13 +222,10 @@ def _diagnostic(fax: Fax, action: str) -> str:
 # For people
 
 
-def _text(fax: Fax, faxbox: Faxbox | None, account: Account, calls: Sequence[Attempt], action: str) -> str:
-    zone = zone_of(faxbox, account)
-    to = number_words(fax.destination or fax.to_number)
-    title, told = _told(fax, calls, action, to, zone)
+def _text(fax: Fax, account: Account, title: str, told: Explanation, zone: tzinfo) -> str:
     facts = (
         ("Subject", one_line(fax.subject)),
-        ("To", to),
+        ("To", _to(fax)),
         ("From", number_words(fax.from_number, "")),
         ("Taken", time_words(fax.created_at, zone)),
         ("Calls made", str(fax.attempts)),
@@ -243,14 +242,16 @@ def _text(fax: Fax, faxbox: Faxbox | None, account: Account, calls: Sequence[Att
     return "\n".join(lines)
 
 
-def _told(fax: Fax, calls: Sequence[Attempt], action: str, to: str, zone: tzinfo) -> tuple[str, Explanation]:
+def _told(fax: Fax, calls: Sequence[Attempt], action: str, now: datetime, zone: tzinfo) -> tuple[str, Explanation]:
     """What became of it in a line, and more words for that."""
+    to = _to(fax)
     if action == DELIVERED:
         pages = "the page" if fax.pages == 1 else f"all {pages_words(fax.pages)}"
         return f"Your fax to {to} was delivered.", Explanation(f"The recipient's fax machine confirmed {pages}.", "")
     if action == DELAYED:
         return f"Your fax to {to} has not got through yet.", Explanation(
-            _so_far(fax, calls), f"{_next_call(fax, zone)} You need not send it again."
+            f"{so_far(fax, _before(calls))} It is still being tried.",
+            f"The next call: {next_call(fax, now, zone)}. You need not send it again.",
         )
     if fax.status is Status.CANCELLED:
         through = fax.result.pages if fax.result else 0
@@ -261,6 +262,10 @@ def _told(fax: Fax, calls: Sequence[Attempt], action: str, to: str, zone: tzinfo
     return f"Your fax to {to} was NOT delivered.", _why(fax, calls)
 
 
+def _to(fax: Fax) -> str:
+    return number_words(fax.destination or fax.to_number)
+
+
 def _is_unknown(calls: Sequence[Attempt]) -> bool:
     return bool(calls) and calls[-1].outcome == "unknown"
 
@@ -268,17 +273,9 @@ def _is_unknown(calls: Sequence[Attempt]) -> bool:
 def _why(fax: Fax, calls: Sequence[Attempt]) -> Explanation:
     if fax.result is None or fax.result.success:
         return Explanation(one_line(fax.error, 500) or "The fax could not be sent.", "")
-    before = next((call.first_page - 1 for call in reversed(calls) if call.result), 0)
-    return explain(fax.result, before)
+    return explain(fax.result, _before(calls))
 
 
-def _so_far(fax: Fax, calls: Sequence[Attempt]) -> str:
-    if not fax.attempts:
-        return "It has not been called yet: it waits for a telephone line, or for its document."
-    return f"The last call: {_why(fax, calls).sentence}"
-
-
-def _next_call(fax: Fax, zone: tzinfo) -> str:
-    if fax.status is Status.PENDING and fax.due_at is not None:
-        return f"The next call is due on {time_words(fax.due_at, zone)}."
-    return "It is being worked on now."
+def _before(calls: Sequence[Attempt]) -> int:
+    """The pages that had arrived before the call that the result is of."""
+    return next((call.first_page - 1 for call in reversed(calls) if call.result), 0)

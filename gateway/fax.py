@@ -231,6 +231,8 @@ class Fax:
     """Calls made that count against `1 + retries`."""
     cancel_requested: bool = False
     first_dialled_at: datetime | None = None
+    told_late_at: datetime | None = None
+    """When it was told that it is not through yet."""
 
     send_at: datetime | None = None
     """Before this time it is not dialled."""

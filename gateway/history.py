@@ -24,6 +24,7 @@ NOTICE_WORDS = {
     "receipt": "the receipt",
     "failure": "the notice that it failed",
     "cancelled": "the notice that it was cancelled",
+    "still_trying": "the notice that it takes long",
     "dsn_delivered": "the delivery status notification that it was delivered",
     "dsn_failed": "the delivery status notification that it failed",
     "dsn_delayed": "the delivery status notification that it takes long",

@@ -25,6 +25,7 @@ from gateway.alerts import Alert
 from gateway.explanations import explain, explain_received
 from gateway.fax import CallResult, Direction, Fax, Status
 from gateway.filenames import fax_filename
+from gateway.waiting import next_call, so_far
 from gateway.wording import duration_words, number_words, one_line, pages_words, size_words, time_words, zone_of
 
 
@@ -102,6 +103,16 @@ def cancelled(head: Letterhead, fax: Fax, faxbox: Faxbox | None, account: Accoun
     return _letter(
         head, faxbox, _about(f"Fax to {facts['to']} cancelled", fax), "cancelled", facts, answers=fax
     ).as_bytes()
+
+
+def still_trying(head: Letterhead, fax: Fax, faxbox: Faxbox | None, account: Account, *, before: int = 0) -> bytes:
+    """An outbound fax has not got through yet. `before`: as of `failure`."""
+    facts = _facts(fax, faxbox, account)
+    zone = zone_of(faxbox, account)
+    facts |= {"reason": _sentence(so_far(fax, before), ""), "next": next_call(fax, head.date, zone)}
+    facts |= {"taken": time_words(fax.created_at, zone)}
+    subject = _about(f"Still trying to fax to {facts['to']}", fax)
+    return _letter(head, faxbox, subject, "still_trying", facts, answers=fax).as_bytes()
 
 
 def operator_alert(head: Letterhead, alert: Alert, fax_id: str, line: str, words: str) -> bytes:

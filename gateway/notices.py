@@ -29,6 +29,7 @@ from gateway.store.notices import (
     OPERATOR_ALERT,
     RECEIPT,
     SMS,
+    STILL_TRYING,
     Notice,
 )
 
@@ -49,6 +50,14 @@ def about_withdrawal(fax: Fax, now: datetime) -> list[Notice]:
     """Those of a fax that was cancelled before its first call. Whoever cancels it knows; a mail server that has asked
     for reports gets one (RFC 3461 5.2.6)."""
     return _reports(fax, "FAILURE", now)
+
+
+async def about_lateness(connection: AsyncConnection, fax: Fax, now: datetime) -> list[Notice]:
+    """Those of a fax that is not through yet and still being tried, by mail alone: to its sender, its box's outbound
+    recipients, and whom the program that ordered it has named."""
+    box = await accounts.known_faxbox(connection, fax.faxbox_id)
+    reports = _reports(fax, "DELAY", now)
+    return [*reports, *_told(fax, STILL_TRYING, _readers(fax, box, reports), (), {}, now)]
 
 
 async def about_received(connection: AsyncConnection, fax: Fax, now: datetime) -> list[Notice]:

@@ -14,7 +14,7 @@ from gateway import dsn, letters, messages
 from gateway.accounts import Account, Faxbox
 from gateway.clock import Clock
 from gateway.errors import FaxgateError, NotFound
-from gateway.fax import Fax, Status
+from gateway.fax import ENDED, Fax, Status
 from gateway.letters import Letterhead
 from gateway.messages import Known
 from gateway.notices import callback_of
@@ -42,6 +42,7 @@ from gateway.store.notices import (
     OPERATOR_MAIL,
     RECEIPT,
     SMS,
+    STILL_TRYING,
     Notice,
 )
 from gateway.store.wake import NOTICES, Wake
@@ -66,7 +67,14 @@ NULL_SENDER = frozenset({OPERATOR_MAIL, OPERATOR_ALERT, *DSNS})
 """What leaves with the null reverse path, so that a bounce of it goes nowhere: the operator must not get his own back,
 and nothing is reported of a report (RFC 3461 6)."""
 
+WHILE_UNDER_WAY = frozenset({STILL_TRYING, DSN_DELAYED})
+"""What is true of a fax on its way only."""
+
 NO_SMS = "no SMS service is configured (FAXGATE_SMS_URL)"
+
+
+class OutdatedError(Exception):
+    """What a notice has to say is not true any more."""
 
 
 def _with_pdf(head: Letterhead, fax: Fax, box: Faxbox | None, account: Account, pdf: Path | None) -> bytes:
@@ -187,6 +195,8 @@ class Postman:
         except (NotFound, ValueError) as error:
             log.error("notice %s to %s cannot be written: %s", notice.id, notice.recipient, error)
             await self._finish(notice, notices.FAILED, f"cannot be written: {error}")
+        except OutdatedError as error:
+            await self._finish(notice, notices.UNAVAILABLE, str(error))
         except RefusedDeliveryError as error:
             log.error("notice %s to %s refused for good: %s", notice.id, notice.recipient, error)
             await self._finish(notice, notices.FAILED, str(error))
@@ -231,7 +241,7 @@ class Postman:
             )
 
     async def _letter(self, notice: Notice) -> bytes:
-        """The mail itself. Raises NotFound when its fax has been deleted."""
+        """The mail itself. Raises NotFound when its fax has been deleted, OutdatedError."""
         if notice.message is not None:
             return notice.message
         known = await self._known(notice)
@@ -243,6 +253,8 @@ class Postman:
             hostname=self._hostname,
             date=self._clock.now(),
         )
+        if notice.kind in WHILE_UNDER_WAY and fax.status in ENDED:
+            raise OutdatedError("the fax had ended before this could be told")
         if notice.kind in ACTIONS:
             return dsn.report(head, fax, box, account, calls, ACTIONS[notice.kind])
         if notice.kind == INBOUND_FAILURE:
@@ -252,10 +264,12 @@ class Postman:
             return await asyncio.to_thread(_with_pdf, head, fax, box, account, pdf)
         if notice.kind == RECEIPT:
             return letters.receipt(head, fax, box, account)
+        before = next((call.first_page - 1 for call in reversed(calls) if call.result), 0)
+        if notice.kind == STILL_TRYING:
+            return letters.still_trying(head, fax, box, account, before=before)
         if fax.status is Status.CANCELLED:
             return letters.cancelled(head, fax, box, account)
         unknown = bool(calls) and calls[-1].outcome == "unknown"
-        before = next((call.first_page - 1 for call in reversed(calls) if call.result), 0)
         return letters.failure(head, fax, box, account, unknown=unknown, before=before)
 
     async def _finish(self, notice: Notice, state: str, answer: str) -> None:

@@ -78,6 +78,8 @@ class Settings(BaseSettings):
     """Pages of one fax."""
     templates_dir: Path | None = None
     """Templates that go before our own."""
+    tell_after_seconds: float = Field(3600, ge=0)
+    """When it is told that a fax is not through yet; 0 is never."""
     lease_seconds: float = Field(15, ge=1)
     """How long a worker that has stopped answering keeps what it claimed."""
     drain_seconds: float = Field(600, ge=0)

@@ -8,6 +8,7 @@
     queue       claims, leases and the slots that hold the limits
     smtplog     one entry for every SMTP transaction
     notices     the outbox of our own mails
+    lateness    which faxes take long and have not been told of
     wake        tells other flows and processes that there is something to do
 
 The modules hold functions that take an open connection, so that a flow can put several of them into one transaction

@@ -23,10 +23,11 @@ DELAYED = "delayed"
 """What came of a try that is made again; of the last one it is the notice's state."""
 
 INBOUND_FAX, INBOUND_FAILURE, RECEIPT, FAILURE = "inbound_fax", "inbound_failure", "receipt", "failure"
+STILL_TRYING = "still_trying"
 DSN_DELIVERED, DSN_FAILED, DSN_DELAYED = DSNS = "dsn_delivered", "dsn_failed", "dsn_delayed"
 OPERATOR_MAIL, OPERATOR_ALERT = "operator_mail", "operator_alert"
-"""The kinds: a received fax, one that could not be received, a fax sent, a fax not sent; the same as delivery status
-notifications, and that a fax takes long; to the operator a mail to postmaster that is passed on, and a trouble of
+"""The kinds: a received fax, one that could not be received, a fax sent, a fax not sent, one that takes long; the last
+three as delivery status notifications; to the operator a mail to postmaster that is passed on, and a trouble of
 ours."""
 
 

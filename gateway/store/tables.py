@@ -181,6 +181,8 @@ fax = Table(
     Column("tries", Integer, nullable=False),
     Column("cancel_requested", Boolean, nullable=False),
     Column("first_dialled_at", Utc, nullable=True),
+    # When it was told that it is not through yet: that is done once.
+    Column("told_late_at", Utc, nullable=True),
     Column("send_at", Utc, nullable=True),
     # The smaller goes first.
     Column("priority", Integer, nullable=False, server_default="0"),

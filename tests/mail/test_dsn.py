@@ -20,7 +20,7 @@ BUSY = CallResult(success=False, answered=False, cause=17, hangup_cause="USER_BU
 ASKED = DsnRequest(
     notify=("SUCCESS", "FAILURE"),
     ret="FULL",
-    envid="QQ+2B314159",
+    envid="QQ+2B3+20+2014159",
     orcpt="rfc822;Bob+2BFax@example.com",
     recipient="(202)5550190@fax.example.com",
 )
@@ -81,7 +81,7 @@ def test_a_delivered_fax(head: Letterhead, sent: Fax, faxbox: Faxbox, account: A
     assert "confirmed all 3 pages" in text
     assert "logo.png: a small picture" in text
     assert dict(of_message.items()) == {
-        "Original-Envelope-Id": "QQ+314159",
+        "Original-Envelope-Id": "QQ+3  14159",
         "Reporting-MTA": "dns; fax.example.com",
         "Arrival-Date": "Mon, 23 Nov 2026 13:05:09 +0000",
         "X-Faxgate-Fax": fax.id,
@@ -156,7 +156,7 @@ def test_a_delayed_fax(head: Letterhead, sent: Fax, faxbox: Faxbox, account: Acc
 
 
 def test_a_fax_that_waits_uncalled(head: Letterhead, sent: Fax, faxbox: Faxbox, account: Account) -> None:
-    fax = failed(sent, None, status=Status.PENDING, due_at=NOW, attempts=0, ended_at=None)
+    fax = failed(sent, None, status=Status.PENDING, due_at=NOW, attempts=0, ended_at=None, error="")
     _, text, _, of_recipient, _ = read(dsn.report(head, fax, faxbox, account, [], dsn.DELAYED))
     assert "has not been called yet" in text
     assert (of_recipient["Status"], of_recipient["Will-Retry-Until"]) == ("4.0.0", None)

@@ -4,9 +4,11 @@ import email
 import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from email import policy
 from email.message import EmailMessage
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 from gateway.accounts import Account, Faxbox
 from gateway.alerts import alert_of
 from gateway.fax import CallResult, Document, Fax, LeftOut, Status
-from gateway.letters import Letterhead, cancelled, failure, inbound_fax, operator_alert, receipt
+from gateway.letters import Letterhead, cancelled, failure, inbound_fax, operator_alert, receipt, still_trying
 
 PDF = b"%PDF-1.4\n" + bytes(range(256)) * 40
 BUSY = CallResult(success=False, answered=False, cause=17)
@@ -359,3 +361,30 @@ def test_a_fax_whose_faxbox_is_gone(head: Letterhead, sent: Fax, account: Accoun
     message = read(receipt(head, sent, None, account))
     assert message["From"] == "Fax <faxgate@fax.example.com>"
     assert "08:05:09 EST" in plain(message)
+
+
+def test_a_fax_that_takes_long(head: Letterhead, sent: Fax, faxbox: Faxbox, account: Account) -> None:
+    fax = replace(
+        sent, status=Status.PENDING, result=BUSY, ended_at=None, due_at=head.date + timedelta(minutes=3), attempts=2
+    )
+    message = read(still_trying(head, fax, faxbox, account))
+    assert message["Subject"] == "Still trying to fax to +1 202-555-0190: Contract, signed"
+    assert message["In-Reply-To"] == "<mail-1@mail.example.com>"
+    for text in (plain(message), page(message).text):
+        for fact in ("The line was busy.", "still being tried", "23 November 2026, 14:08:09 CET", "contract.pdf"):
+            assert fact in text
+
+
+WAITING: dict[str, dict[str, Any]] = {
+    "under way now": {"status": Status.PROCESSING},
+    "when its document is ready": {"status": Status.ATTACHING_FILES, "attempts": 0, "result": None},
+    "as soon as a line is free": {"status": Status.PENDING, "attempts": 0, "result": None},
+}
+
+
+@pytest.mark.parametrize("words", WAITING)
+def test_what_a_fax_waits_for(head: Letterhead, sent: Fax, faxbox: Faxbox, account: Account, words: str) -> None:
+    fax = replace(sent, ended_at=None, due_at=head.date, **WAITING[words])
+    message = read(still_trying(head, fax, faxbox, account))
+    assert words in plain(message)
+    assert words in page(message).text
