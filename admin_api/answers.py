@@ -243,7 +243,13 @@ class NotificationSummary(TypedDict):
     ]
     way: Annotated[str, Field(description="`email`, `sms` or `callback`.")]
     recipient: Annotated[str, Field(description="An address, a number or a URL.")]
-    state: Annotated[str, Field(description="`pending`, `sent`, `failed`, or `unavailable`: nothing can send it.")]
+    state: Annotated[
+        str,
+        Field(
+            description="`pending`, `sent`, `failed`, `unavailable`: nothing can send it, or it is not true any more; "
+            "`bounced`: the mail was taken, and came back. `answer` says why."
+        ),
+    ]
     attempts: int
     answer: Annotated[str, Field(description="The last one of who should take it.")]
 

@@ -28,7 +28,7 @@ NotificationQuery: Any = create_model(
     __base__=paging.ListQuery,
     **paging.filters(["fax_id", "recipient", "kind"]),
     **paging.filters(["way"], Literal["email", "sms", "callback"]),
-    **paging.filters(["state"], Literal["pending", "sent", "failed", "unavailable"]),
+    **paging.filters(["state"], Literal["pending", "sent", "failed", "unavailable", "bounced"]),
 )
 
 

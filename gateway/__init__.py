@@ -23,6 +23,7 @@ Which file for what:
     documents/, sandbox                  documents, opened only in worker processes with limits
     lines/                               telephone lines: loopback (T.30 in memory), freeswitch/ (its event socket)
     letters, messages, signing           what is told: mails; short messages and facts; the signature of the latter
+    bounces                              the envelope senders of mails, by which what comes back is known
     dsn, xtext                           delivery status notifications, for senders who have asked for them
     mail, sms, callbacks                 how it leaves: to a relay, to an SMS service, to programs
     operator_mail                        mails to the operator, passed on

@@ -17,6 +17,7 @@ from pathlib import Path
 from admin_api.app import api
 from admin_api.server import Server as HttpServer
 from gateway.alerts import Operator
+from gateway.bounces import BounceAddresses
 from gateway.building import build_documents, build_lines, build_mailer, build_texter, hostname_of, remember_admin_token
 from gateway.callbacks import HttpCallbacks
 from gateway.clock import Clock
@@ -42,7 +43,7 @@ from gateway.routing import Routing
 from gateway.sandbox import PRELOAD, Sandbox
 from gateway.settings import ROLES, Settings, host_and_port
 from gateway.spool import remove_abandoned
-from gateway.store import queue
+from gateway.store import keys, queue
 from gateway.store.engine import Store
 from gateway.store.wake import EVENTS, Wake
 from smtp.message import Message, Options, read
@@ -101,6 +102,7 @@ class App:
         self._stack.push_async_callback(self.wake.stop)
         self.store.events_written = partial(self.wake.soon, EVENTS)
         await remember_admin_token(self.store, settings, self.clock)
+        self._bounces = await self._bounce_addresses()
         self.documents = build_documents(settings)
         self.lines = build_lines(settings) if self._lines is None else self._lines
         self._mailer = build_mailer(settings)
@@ -124,6 +126,13 @@ class App:
             await self._start_api(spool)
         if "smtp" in self._roles:
             await self._start_smtp(spool)
+
+    async def _bounce_addresses(self) -> BounceAddresses | None:
+        if not self.settings.bounce_domain:
+            return None
+        async with self.store.begin() as connection:
+            key = await keys.key(connection, keys.BOUNCES)
+        return BounceAddresses(domain=self.settings.bounce_domain, key=key)
 
     async def _check_documents(self) -> None:
         """A documents folder that is not mounted looks like an empty one, and would end every queued fax."""
@@ -181,6 +190,7 @@ class App:
             mail_from=mail_from,
             hostname=hostname,
             lease=lease,
+            bounces=self._bounces,
         )
         self._postman = asyncio.create_task(postman.run(), name="postman")
         self._stack.push_async_callback(postman.close)
@@ -232,7 +242,7 @@ class App:
             ),
         )
         gateway = SmtpGateway(
-            routing=Routing(self.store, self.wake, self.clock),
+            routing=Routing(self.store, self.wake, self.clock, self._bounces),
             submissions=self.submissions,
             parse=self._parse,
             parse_slowly=self._parse_slowly,

@@ -232,6 +232,8 @@ def _notice(notice: Notice) -> Moment:
             words = f"{_start(what)} was sent to {to}: {answer or 'taken'}."
         case "unavailable":
             words = f"{_start(what)} was not sent to {to}: {answer}."
+        case "bounced":
+            words = f"{_start(what)} was sent to {to} and came back: {answer}."
         case "failed":
             words = f"{_start(what)} could not be sent to {to}: {answer or 'no answer'}."
         case _ if notice.attempts:

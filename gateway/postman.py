@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gateway import dsn, letters, messages
 from gateway.accounts import Account, Faxbox
+from gateway.bounces import BounceAddresses
 from gateway.clock import Clock
 from gateway.errors import FaxgateError, NotFound
 from gateway.fax import ENDED, Fax, Status
@@ -111,6 +112,7 @@ class Postman:
         mail_from: str,
         hostname: str,
         lease: timedelta,
+        bounces: BounceAddresses | None = None,
     ) -> None:
         self._store = store
         self._documents = documents
@@ -120,6 +122,7 @@ class Postman:
         self._clock = clock
         self._mail_from = mail_from
         self._hostname = hostname
+        self._bounces = bounces
         self._lease = lease
         self._wake = wake.event(NOTICES)
         self._claims: set[str] = set()
@@ -224,10 +227,14 @@ class Postman:
                 return await self._callbacks.send(_order(notice, await self._known(notice)), key=notice.id)
             case _:
                 message = await self._letter(notice)
-                sender = "" if notice.kind in NULL_SENDER else self._mail_from
                 return await self._mailer.send(
-                    sender=sender, recipient=notice.recipient, message=message, key=notice.id
+                    sender=self._envelope_sender(notice), recipient=notice.recipient, message=message, key=notice.id
                 )
+
+    def _envelope_sender(self, notice: Notice) -> str:
+        if notice.kind in NULL_SENDER:
+            return ""
+        return self._mail_from if self._bounces is None else self._bounces.of(notice.id)
 
     async def _known(self, notice: Notice) -> Known:
         """Raises NotFound when its fax has been deleted."""

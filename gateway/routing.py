@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gateway.accounts import Account, Faxbox, permitted_box
+from gateway.bounces import PREFIX, BounceAddresses
 from gateway.clock import Clock
-from gateway.errors import UnknownDomain
+from gateway.errors import NotFound, UnknownDomain
 from gateway.fax import DsnRequest
 from gateway.numbers import to_e164
 from gateway.options import NONE, FaxOptions
@@ -44,12 +45,20 @@ class OperatorRoute:
     address: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BounceRoute:
+    """The envelope sender of one of our mails."""
+
+    notice_id: str
+
+
 Served = tuple[Account, list[Faxbox]] | None
 
 
 class Routing:
-    def __init__(self, store: Store, wake: Wake, clock: Clock) -> None:
+    def __init__(self, store: Store, wake: Wake, clock: Clock, bounces: BounceAddresses | None = None) -> None:
         self._store = store
+        self._bounces = bounces
         self._clock = clock
         self._changed = wake.event(ACCOUNTS)
         self._kept: dict[str, tuple[datetime, Served]] = {}
@@ -59,14 +68,21 @@ class Routing:
         served = await self._served(domain.lower())
         return None if served is None else served[0]
 
-    async def route(self, sender: str, local: str, domain: str) -> FaxRoute | OperatorRoute:
+    async def route(self, sender: str, local: str, domain: str) -> FaxRoute | OperatorRoute | BounceRoute:
         """Where a recipient leads. `sender` is the envelope sender, empty for the null reverse path.
 
-        Raises UnknownDomain, BadNumber, NotPermitted; OurTrouble when the database cannot say.
+        Raises UnknownDomain, BadNumber, NotPermitted, NotFound; OurTrouble when the database cannot say.
         """
         if not domain and local.lower() == POSTMASTER:
             return OperatorRoute(account=None, address=local)
+        bounces = self._bounces if self._bounces and self._bounces.domain == domain.lower() else None
+        if bounces is not None and local.lower().startswith(PREFIX):
+            if (notice_id := bounces.notice_of(local)) is None:
+                raise NotFound("There is no such address.")
+            return BounceRoute(notice_id=notice_id)
         served = await self._served(domain.lower())
+        if served is None and bounces is not None and local.lower() == POSTMASTER:
+            return OperatorRoute(account=None, address=f"{local}@{domain}")
         if served is None:
             raise UnknownDomain(f"{domain} is not served here.")
         account, boxes = served

@@ -49,6 +49,9 @@ class Settings(BaseSettings):
     """`smtp[s]://user:pass@host:port` or `maildir:PATH`; a Maildir in the data dir if empty."""
     mail_from: str = ""
     """Header and envelope sender of our own mails; `faxgate@` the host's name if empty."""
+    bounce_domain: str = ""
+    """The domain of the envelope senders of our mails, whose MX is this listener: each mail has one of its own, and
+    what comes back to it is known. If empty, `mail_from` is the envelope sender of all."""
     lines: Annotated[tuple[str, ...], NoDecode] = Field(("loopback://",), repr=False)
     """They hold passwords."""
     trusted_networks: Annotated[tuple[Network, ...] | None, NoDecode] = None
@@ -122,6 +125,17 @@ class Settings(BaseSettings):
         except EmailNotValidError as error:
             raise ValueError(f"{value!r} is no mail address: {error}") from error
         return value
+
+    @field_validator("bounce_domain")
+    @classmethod
+    def _domain(cls, value: str) -> str:
+        if not value:
+            return ""
+        try:
+            checked = validate_email(f"bounces@{value}", check_deliverability=False, test_environment=True)
+            return checked.ascii_domain.lower()
+        except EmailNotValidError as error:
+            raise ValueError(f"{value!r} is no domain: {error}") from error
 
     @field_validator("smtp_listen", "api_listen")
     @classmethod

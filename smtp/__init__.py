@@ -10,6 +10,7 @@
     transaction   from MAIL to its end: decisions, delivery, the one smtplog entry
     maildata      the octets of DATA, in large pieces, to disk if they are many
     message       a mail read in a worker process: which parts are faxed
+    bounces       what comes to a bounce address: a report, a bounce, or neither (pure)
     mime          a mail taken apart into its leaves, within bounds
     parts         what becomes of one part (pure)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from email.message import Message as Header
 from pathlib import Path
 
+from gateway.bounces import Bounce
 from gateway.documents import mail, mime
 from gateway.documents.installed import taken
 from gateway.documents.kinds import SUFFIXES, TYPESET, Kind
@@ -31,6 +32,7 @@ from gateway.documents.parts import (
 )
 from gateway.errors import DocumentRefused, FaxgateError, MailLoop, NoDocument, OurTrouble
 from gateway.options import is_field, written
+from smtp import bounces
 
 Content = bytes | Path
 FAXED = "faxed"
@@ -50,6 +52,8 @@ class Options:
 
     faxed: bool = True
     """False for a mail to the operator alone: its parts are nobody's business, only its header is read."""
+    bounce_of: str | None = None
+    """Set where it has come to a bounce address: its envelope sender."""
     mail_options: frozenset[str] = frozenset()
     """Which options of a fax may stand in it (`gateway.options`)."""
     body_as_page: bool = False
@@ -97,6 +101,8 @@ class Message:
     """Names of options that are not allowed."""
     text: str = ""
     """What is written beside the documents, without the signature; empty where the text is itself a page."""
+    bounce: Bounce | None = None
+    """What it says, where it has come to a bounce address."""
     refusal: FaxgateError | None = None
 
     @property
@@ -108,7 +114,7 @@ class Message:
 
 def read(content: Content, options: Options) -> Message:
     """Read a mail, given whole or as a file."""
-    octets = content.read_bytes() if isinstance(content, Path) else content
+    octets = _octets(content, bounces.MOST_OCTETS if options.bounce_of is not None else None)
     try:
         header, body = mime.split_header(octets)
     except DocumentRefused as error:
@@ -120,6 +126,8 @@ def read(content: Content, options: Options) -> Message:
         from_header=_field(header, "From"),
         digest=hashlib.sha256(memoryview(octets)[body:]).hexdigest(),
     )
+    if options.bounce_of is not None:
+        return replace(message, bounce=bounces.read(octets, header, body, null_sender=not options.bounce_of))
     if not options.faxed:
         return message
     try:
@@ -135,6 +143,14 @@ def read(content: Content, options: Options) -> Message:
     if reader.refusal:
         return replace(message, parts=_none_faxed(reader.parts), refusal=reader.refusal)
     return replace(message, parts=tuple(reader.parts), text=reader.text)
+
+
+def _octets(content: Content, most: int | None) -> bytes:
+    """Its octets, or the first of them."""
+    if isinstance(content, Path):
+        with content.open("rb") as file:
+            return file.read(-1 if most is None else most)
+    return content[:most]
 
 
 def _refuse_automatic(header: Header) -> None:

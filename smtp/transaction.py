@@ -15,11 +15,12 @@ from typing import Protocol
 
 from gateway import options
 from gateway.accounts import Account
+from gateway.bounces import Returned
 from gateway.errors import FaxgateError, NotPermitted, OurTrouble, Refused, UnknownDomain
 from gateway.fax import DsnRequest, LeftOut
 from gateway.operator_mail import Passage, to_operator
 from gateway.outbound.submit import MailedDocument, Origin, Submission
-from gateway.routing import FaxRoute, OperatorRoute
+from gateway.routing import BounceRoute, FaxRoute, OperatorRoute
 from gateway.smtplog import AttachmentLog, RecipientLog, SmtplogEntry
 from gateway.wording import zone_of
 from smtp import replies
@@ -37,7 +38,7 @@ class Routing(Protocol):
         """Whose domain it is. Raises FaxgateError."""
         ...
 
-    async def route(self, sender: str, local: str, domain: str) -> FaxRoute | OperatorRoute:
+    async def route(self, sender: str, local: str, domain: str) -> FaxRoute | OperatorRoute | BounceRoute:
         """Where a recipient leads. Raises FaxgateError."""
         ...
 
@@ -96,10 +97,11 @@ class Transaction:
         self._account: Account | None = None
         self._routes: dict[tuple[str, str], FaxRoute] = {}
         self._operators: list[OperatorRoute] = []
+        self._returned: BounceRoute | None = None
 
     @property
     def has_recipients(self) -> bool:
-        return bool(self._routes or self._operators)
+        return bool(self._routes or self._operators or self._returned)
 
     async def rcpt(self, address: Address, dsn: DsnRequest | None = None) -> str:
         """Decide a recipient (RFC 5321 3.3), of which the sender wants to be told as `dsn` says. Returns the reply."""
@@ -146,7 +148,7 @@ class Transaction:
             self.entry.account_id = owner.id
         return self._take(await self._route(address), line, dsn)
 
-    async def _route(self, address: Address) -> FaxRoute | OperatorRoute:
+    async def _route(self, address: Address) -> FaxRoute | OperatorRoute | BounceRoute:
         if address.domain.startswith("["):
             raise UnknownDomain("This fax service takes no address literals.")
         sender = self.entry.sender
@@ -166,7 +168,12 @@ class Transaction:
                 raise UNPROVEN
         return route
 
-    def _take(self, route: FaxRoute | OperatorRoute, line: RecipientLog, dsn: DsnRequest | None) -> str:
+    def _take(self, route: FaxRoute | OperatorRoute | BounceRoute, line: RecipientLog, dsn: DsnRequest | None) -> str:
+        if self.has_recipients and route != self._returned and (self._returned or isinstance(route, BounceRoute)):
+            return replies.OTHER_ACCOUNT  # a bounce is nothing else beside
+        if isinstance(route, BounceRoute):
+            self._returned = route
+            return replies.RECIPIENT_OK
         if isinstance(route, OperatorRoute):
             self._operators.append(route)
             return replies.RECIPIENT_OK
@@ -195,6 +202,7 @@ class Transaction:
     async def _read(self, content: bytes | Path) -> Message:
         how = Options(
             faxed=bool(self._routes),
+            bounce_of=self.entry.sender if self._returned else None,
             mail_options=frozenset(name for route in self._routes.values() for name in route.faxbox.mail_options),
             body_as_page=all(route.faxbox.body_as_page for route in self._routes.values()),
             max_pages=self._policy.limits.pages,
@@ -244,6 +252,9 @@ class Transaction:
             message=message.text,
             repeat_of=message.identity,
             operator_mail=await self._operator_mail(content) if self._operators else None,
+            returned=Returned(notice_id=self._returned.notice_id, bounce=message.bounce)
+            if self._returned and message.bounce
+            else None,
         )
         self._close()
         self.entry.accepted = True

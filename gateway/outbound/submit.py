@@ -17,6 +17,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from gateway.accounts import NEVER
+from gateway.bounces import Returned
 from gateway.clock import Clock
 from gateway.errors import Conflict, FaxgateError, OurTrouble
 from gateway.fax import Direction, Document, DocumentRequest, Fax, LeftOut, Status
@@ -112,6 +113,8 @@ class Submission:
     body."""
     operator_mail: bytes | None = None
     """The whole message, when a recipient was `postmaster@`."""
+    returned: Returned | None = None
+    """Set where the mail has come to a bounce address."""
 
 
 @dataclass(slots=True)
@@ -119,6 +122,7 @@ class _Waiting:
     entry: SmtplogEntry | None
     faxes: list[Fax] = field(default_factory=list)
     operator_mail: bytes | None = None
+    returned: Returned | None = None
     fax_ids: list[str] = field(default_factory=list)
     once: Once | None = None
     first: Once | None = None
@@ -167,6 +171,7 @@ class Submissions:
             submission.entry,
             faxes_of(submission, documents, self._clock.now()),
             submission.operator_mail,
+            submission.returned,
             once=submission.once,
             shares=submission.rendered is not None,
         )
@@ -241,6 +246,7 @@ class Submissions:
             known = faxes.repeats(connection, keys, now - REPEATED_WITHIN)
             new = [fax for waiting in group if waiting.adds for fax in _without_repeats(waiting, known)]
             faxes.add(connection, new)
+            _take_bounces(connection, group, now)
             smtplog.add(connection, [waiting.entry for waiting in group if waiting.entry is not None])
             notices.add(connection, mails)
 
@@ -293,6 +299,24 @@ def faxes_of(submission: Submission, documents: tuple[Document, ...], now: datet
         )
         for route in submission.routes
     ]
+
+
+def _take_bounces(connection: Connection, group: Sequence[_Waiting], now: datetime) -> None:
+    """Mark the notices that have come back; the entries of the bounces say what was made of them."""
+    # In the same order everywhere: each takes a lock.
+    for waiting in sorted(group, key=lambda one: one.returned.notice_id if one.returned else ""):
+        if waiting.returned is None:
+            continue
+        notice_id, bounce = waiting.returned.notice_id, waiting.returned.bounce
+        if not bounce.failed:
+            became = "which changes nothing"
+        elif notices.bounced(connection, notice_id, bounce.words, now):
+            became = "which is bounced now"
+            log.warning("notice %s has come back: %s", notice_id, bounce.words)
+        else:
+            became = "which is not there, or not sent"
+        if waiting.entry is not None:
+            waiting.entry.errors.append(f"about notice {notice_id}, {became}: {bounce.words}")
 
 
 def _take_names(connection: Connection, group: Sequence[_Waiting], now: datetime) -> None:

@@ -8,6 +8,7 @@
     queue       claims, leases and the slots that hold the limits
     smtplog     one entry for every SMTP transaction
     notices     the outbox of our own mails
+    keys        secrets that the installation makes for itself
     lateness    which faxes take long and have not been told of
     wake        tells other flows and processes that there is something to do
 

@@ -17,7 +17,7 @@ from gateway.store.tables import storable, values
 
 _notice, _attempt = tables.notice, tables.notice_attempt
 
-PENDING, SENT, FAILED, UNAVAILABLE = "pending", "sent", "failed", "unavailable"
+PENDING, SENT, FAILED, UNAVAILABLE, BOUNCED = "pending", "sent", "failed", "unavailable", "bounced"
 EMAIL, SMS, CALLBACK = WAYS = "email", "sms", "callback"
 DELAYED = "delayed"
 """What came of a try that is made again; of the last one it is the notice's state."""
@@ -43,13 +43,14 @@ class Notice:
     recipient: str
     """An address, a number (E.164) or a URL."""
     state: str
-    """`pending`, `sent`, `failed`, or `unavailable` where nothing is configured to send it."""
+    """`pending`, `sent`, `failed`, `unavailable` where nothing is configured to send it, or `bounced`: taken by the
+    relay, and returned."""
     created_at: datetime
     due_at: datetime | None = None
     ended_at: datetime | None = None
     attempts: int = 0
     answer: str = ""
-    """The last one: the relay's, the SMS service's, the program's."""
+    """The last one: the relay's, the SMS service's, the program's, the bounce's."""
     way: str = EMAIL
     """`email`, `sms` or `callback`."""
     message: bytes | None = None
@@ -122,6 +123,17 @@ async def claim(connection: AsyncConnection, now: datetime, lease_until: datetim
 async def finish(connection: AsyncConnection, notice: Notice, state: str, answer: str, now: datetime) -> None:
     await _note(connection, notice, state, answer, now)
     await _release(connection, notice, state=state, answer=answer, ended_at=now, due_at=None, message=None)
+
+
+def bounced(connection: Connection, notice_id: str, answer: str, now: datetime) -> bool:
+    """A mail that was taken has come back; False where there is no such one, or it is to be sent (again) or had ended
+    otherwise."""
+    # Of one that is just being sent the bounce may come before the relay's answer is written down: that finds the claim
+    # gone then, and changes nothing.
+    sent = or_(_notice.c.state == SENT, and_(_notice.c.state == PENDING, _notice.c.claim_token.is_not(None)))
+    query = update(_notice).where(_notice.c.id == notice_id, _notice.c.way == EMAIL, sent)
+    row = {"state": BOUNCED, "answer": storable(answer), "ended_at": now, "due_at": None, "message": None}
+    return connection.execute(query.values(claim_token=None, lease_until=None, **row)).rowcount == 1
 
 
 async def postpone(connection: AsyncConnection, notice: Notice, answer: str, now: datetime, due_at: datetime) -> None:

@@ -280,6 +280,14 @@ alert = Table(
     Column("at", Utc, nullable=False),
 )
 
+installation_key = Table(
+    "installation_key",
+    metadata,
+    # What the installation keeps to itself: the key that signs bounce addresses.
+    Column("name", String(32), primary_key=True),
+    _text("value"),
+)
+
 smtplog = Table(
     "smtplog",
     metadata,

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from gateway.accounts import Account, Faxbox, permitted_box
-from gateway.errors import OurTrouble, UnknownDomain
+from gateway.bounces import BounceAddresses
+from gateway.errors import NotFound, OurTrouble, UnknownDomain
 from gateway.numbers import to_e164
 from gateway.outbound.submit import Submission
-from gateway.routing import FaxRoute, OperatorRoute
+from gateway.routing import BounceRoute, FaxRoute, OperatorRoute
 from gateway.smtplog import SmtplogEntry
 from smtp.message import Message, Options, read
 from smtp.policy import Limits, Policy
@@ -45,6 +46,8 @@ SERVED = {
     "fax.example.net": (UMBRELLA, [UMBRELLA_BOX]),
 }
 
+BOUNCES = BounceAddresses(domain="bounces.example", key=b"a key")
+
 
 class InMemoryRouting:
     """Routes as the gateway does, from a table. The domain `trouble.example` is a database that does not answer."""
@@ -55,11 +58,15 @@ class InMemoryRouting:
     async def owner(self, domain: str) -> Account | None:
         return SERVED[domain][0] if domain in SERVED else None
 
-    async def route(self, sender: str, local: str, domain: str) -> FaxRoute | OperatorRoute:
+    async def route(self, sender: str, local: str, domain: str) -> FaxRoute | OperatorRoute | BounceRoute:
         if domain == "trouble.example":
             raise OurTrouble("The addresses cannot be looked up now, try again later.", detail="no database")
         if domain == "bug.example":
             raise RuntimeError("a bug")
+        if domain == BOUNCES.domain:
+            if (notice_id := BOUNCES.notice_of(local)) is None:
+                raise NotFound("There is no such address.")
+            return BounceRoute(notice_id=notice_id)
         if domain not in SERVED:
             raise UnknownDomain(f"{domain} is not served here.")
         account, boxes = SERVED[domain]

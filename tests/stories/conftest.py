@@ -181,7 +181,14 @@ def lines_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def house(tmp_path: Path, database_url: str, clock: MovedClock, lines_url: str) -> AsyncIterator[House]:
+def bounce_domain() -> str:
+    return ""
+
+
+@pytest.fixture
+async def house(
+    tmp_path: Path, database_url: str, clock: MovedClock, lines_url: str, bounce_domain: str
+) -> AsyncIterator[House]:
     settings = read(
         data_dir=tmp_path,
         database_url=database_url,
@@ -189,6 +196,7 @@ async def house(tmp_path: Path, database_url: str, clock: MovedClock, lines_url:
         api_listen="127.0.0.1:0",
         smtp_hostname="fax.example.com",
         fetch_allow="127.0.0.0/8",
+        bounce_domain=bounce_domain,
     )
     line, spare = scripted(lines_url, tmp_path / "lines"), scripted("loopback://?channels=1", tmp_path / "spare")
     spare.name = "spare"
