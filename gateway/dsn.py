@@ -186,8 +186,10 @@ def _of_recipient(fax: Fax, calls: Sequence[Attempt], action: str) -> Iterator[s
     if fax.dsn and fax.dsn.orcpt:
         kind, _, address = fax.dsn.orcpt.partition(";")
         yield _field("Original-Recipient", f"{kind}; {xtext.decode(address)}")
-    # RFC 3464 2.3.2: exactly the address of the envelope. The number that it became is a field of its own.
-    address = fax.dsn.recipient if fax.dsn else fax.to_number
+    # RFC 3464 2.3.2: the final recipient is known by the number that it became, written as a mailbox (RFC 3191); the
+    # address as the sender wrote it is that of ORCPT.
+    written = fax.dsn.recipient if fax.dsn else fax.to_number
+    address = f"{fax.destination}@{written.rpartition('@')[2]}" if fax.destination and "@" in written else written
     yield _field("Final-Recipient", f"{'rfc822' if address.isascii() else 'utf-8'}; {address}")
     yield _field("Action", action)
     yield _field("Status", status_of(fax, calls, action))

@@ -88,7 +88,7 @@ def test_a_delivered_fax(head: Letterhead, sent: Fax, faxbox: Faxbox, account: A
     }
     assert dict(of_recipient.items()) == {
         "Original-Recipient": "rfc822; Bob+Fax@example.com",
-        "Final-Recipient": "rfc822; (202)5550190@fax.example.com",
+        "Final-Recipient": "rfc822; +12025550190@fax.example.com",
         "Action": "delivered",
         "Status": "2.0.0",
         "Last-Attempt-Date": "Mon, 23 Nov 2026 13:06:09 +0000",
