@@ -125,6 +125,22 @@ class CoverPage(BaseModel):
     confidentiality: str = Field(default="", max_length=1000, description="For those who got the fax by mistake.")
 
 
+class Mails(BaseModel):
+    """What mails about its faxes show of them."""
+
+    model_config = _STRICT
+
+    show: Literal["nothing", "text", "picture", "fax"] = Field(
+        default="picture",
+        description="`nothing`: neither subject nor names of documents nor the fax itself, as health data asks for; "
+        "`text`: no picture; `picture`: the first page, small, in what the sender gets; `fax`: there the whole fax is "
+        "attached. Received faxes are attached unless it is `nothing`.",
+    )
+    attach: Literal["pdf", "tiff", "both", "link"] = Field(
+        default="pdf", description="As what a fax is attached; `link`: not at all, the mail says where it is."
+    )
+
+
 class FaxboxFields(BaseModel):
     """What of a faxbox can be set. Null or an empty value clears a field."""
 
@@ -159,6 +175,7 @@ class FaxboxFields(BaseModel):
     )
     rendering: Rendering = Rendering()
     cover_page: CoverPage = CoverPage()
+    mails: Mails = Field(default_factory=Mails)
     mail_options: list[MailOption] = Field(
         default=[],
         max_length=len(options.NAMES),
@@ -188,6 +205,7 @@ class FaxboxDetail(TypedDict):
     resume: bool
     rendering: dict[str, Any]
     cover_page: dict[str, str]
+    mails: Mails
     mail_options: list[str]
     callback_secret: Annotated[
         NotRequired[str],
@@ -335,6 +353,7 @@ def shown(box: Faxbox) -> dict[str, Any]:
         "resume": box.resume,
         "rendering": {"look": box.look, "resolution": box.resolution, "drop_blank_end": box.drop_blank_end},
         "cover_page": {"when": box.cover_page, "confidentiality": box.confidentiality},
+        "mails": {"show": box.mail_shows, "attach": box.mail_attach},
         "mail_options": list(box.mail_options),
         "callback_secret": box.callback_secret,
     }
@@ -360,6 +379,8 @@ def _settings(fields: FaxboxFields) -> dict[str, Any]:
         "drop_blank_end": fields.rendering.drop_blank_end,
         "cover_page": fields.cover_page.when,
         "confidentiality": fields.cover_page.confidentiality,
+        "mail_shows": fields.mails.show,
+        "mail_attach": fields.mails.attach,
         "mail_options": tuple(dict.fromkeys(fields.mail_options)),
         "t38": fields.media.fax_option,
         "inbound_email": tuple(told.inbound.email.send_to),

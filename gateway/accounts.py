@@ -40,6 +40,14 @@ class Account:
 NEVER, ALWAYS, WITH_TEXT = COVER_PAGES = "never", "always", "text"
 """When a fax gets a cover page."""
 
+NOTHING, TEXT, PICTURE, WHOLE_FAX = MAIL_SHOWS = "nothing", "text", "picture", "fax"
+"""What those who are told of a fax see of it. Nothing: not its subject, nor the names of its documents, nor the fax
+itself, as health data asks for; text: no picture of it; picture: its first page, small, in what its sender gets; fax:
+all of it, attached, also there."""
+
+PDF, TIFF, BOTH, LINK = MAIL_ATTACH = "pdf", "tiff", "both", "link"
+"""As what a fax is attached."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Faxbox:
@@ -91,6 +99,10 @@ class Faxbox:
     """What stands on its cover pages for those who got them by mistake."""
     callback_secret: str = ""
     """With which its callbacks are signed (`gateway.signing`)."""
+    mail_shows: str = PICTURE
+    """What is told of a fax shows of it: `nothing`, `text`, `picture` or `fax`."""
+    mail_attach: str = PDF
+    """As what a fax is attached: `pdf`, `tiff`, `both`, or not at all but by a `link`."""
     mail_options: tuple[str, ...] = ()
     """Which options count in mails to it (`gateway.options.NAMES`)."""
 

@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway import checks
-from gateway.accounts import KEY, NEVER, TOKEN, Account, Faxbox, Number, Token, is_below
+from gateway.accounts import KEY, NEVER, PDF, PICTURE, TOKEN, Account, Faxbox, Number, Token, is_below
 from gateway.clock import Clock
 from gateway.errors import BadField, Conflict, NotFound, NotPermitted
 from gateway.ids import new_id
@@ -134,6 +134,8 @@ class Administration:
         drop_blank_end: bool = False,
         cover_page: str = NEVER,
         confidentiality: str = "",
+        mail_shows: str = PICTURE,
+        mail_attach: str = PDF,
         mail_options: Sequence[str] = (),
         notifications: Mapping[str, object] | None = None,
         superuser: bool = True,
@@ -164,6 +166,8 @@ class Administration:
                 drop_blank_end=drop_blank_end,
                 cover_page=cover_page,
                 confidentiality=confidentiality,
+                mail_shows=mail_shows,
+                mail_attach=mail_attach,
                 mail_options=tuple(mail_options),
                 callback_secret=new_secret(),
                 inbound_email=tuple(inbound_email),

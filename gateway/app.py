@@ -23,6 +23,7 @@ from gateway.callbacks import HttpCallbacks
 from gateway.clock import Clock
 from gateway.dispatcher import Dispatcher
 from gateway.documents.installed import about_office
+from gateway.enclosures import Enclosures
 from gateway.errors import NotFound, OurTrouble
 from gateway.fetching import Fetcher
 from gateway.housekeeping import keep_house
@@ -181,7 +182,7 @@ class App:
         )
         postman = Postman(
             self.store,
-            self.documents,
+            Enclosures(self.documents, self.sandbox),
             self._mailer,
             self._texter,
             HttpCallbacks(settings.fetch_allow),

@@ -10,8 +10,9 @@ Fails with ValueError where sender or recipient is no mail address, and never ot
 
 import functools
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from email import policy
 from email.errors import HeaderParseError
 from email.headerregistry import Address, HeaderRegistry, MessageIDHeader
@@ -22,6 +23,7 @@ import jinja2
 
 from gateway.accounts import Account, Faxbox
 from gateway.alerts import Alert
+from gateway.enclosures import EMPTY, Enclosed
 from gateway.explanations import explain, explain_received
 from gateway.fax import CallResult, Direction, Fax, Status
 from gateway.filenames import fax_filename
@@ -43,21 +45,23 @@ class Letterhead:
 
 
 def inbound_fax(
-    head: Letterhead, fax: Fax, faxbox: Faxbox | None, account: Account, *, pdf: bytes | None = None
+    head: Letterhead, fax: Fax, faxbox: Faxbox | None, account: Account, enclosed: Enclosed = EMPTY
 ) -> bytes:
-    """A received fax, whole or (status `partial`) incomplete; `pdf` is attached."""
+    """A received fax, whole or (status `partial`) incomplete."""
     facts = _facts(fax, faxbox, account)
     total = fax.result.total_pages if fax.result else 0
     incomplete, got = fax.status is Status.PARTIAL, pages_words(fax.pages)
     if incomplete:
         got = f"{fax.pages} of {total} pages" if total else f"{got}, total unknown"
-    facts |= {"incomplete": incomplete, "got": got, "attached": pdf is not None, "why": _why_incomplete(fax.result)}
+    facts |= {
+        "incomplete": incomplete,
+        "got": got,
+        "attached": _kinds(enclosed),
+        "why": _why_incomplete(fax.result),
+    }
     subject = f"{'INCOMPLETE fax' if incomplete else 'Fax'} from {facts['from']}, {got}"
     message = _letter(head, faxbox, subject, "inbound_fax", facts)
-    if pdf is not None:
-        name = fax_filename(fax, zone_of(faxbox, account))
-        message.add_attachment(pdf, maintype="application", subtype="pdf", filename=name)
-    return message.as_bytes()
+    return _attached(message, fax, zone_of(faxbox, account), enclosed).as_bytes()
 
 
 def inbound_failure(head: Letterhead, fax: Fax, faxbox: Faxbox | None, account: Account) -> bytes:
@@ -67,11 +71,12 @@ def inbound_failure(head: Letterhead, fax: Fax, faxbox: Faxbox | None, account: 
     return _letter(head, faxbox, f"Fax from {facts['from']} NOT received", "inbound_failure", facts).as_bytes()
 
 
-def receipt(head: Letterhead, fax: Fax, faxbox: Faxbox | None, account: Account) -> bytes:
+def receipt(head: Letterhead, fax: Fax, faxbox: Faxbox | None, account: Account, enclosed: Enclosed = EMPTY) -> bytes:
     """An outbound fax is delivered: every page was confirmed by the far end."""
     facts = _facts(fax, faxbox, account)
-    subject = _about(f"Faxed to {facts['to']}", fax)
-    return _letter(head, faxbox, subject, "receipt", facts, answers=fax).as_bytes()
+    subject = _about(f"Faxed to {facts['to']}", facts)
+    message = _letter(head, faxbox, subject, "receipt", facts, answers=fax, picture=enclosed.picture)
+    return _attached(message, fax, zone_of(faxbox, account), enclosed).as_bytes()
 
 
 def failure(
@@ -79,6 +84,7 @@ def failure(
     fax: Fax,
     faxbox: Faxbox | None,
     account: Account,
+    enclosed: Enclosed = EMPTY,
     *,
     unknown: bool = False,
     before: int = 0,
@@ -93,7 +99,9 @@ def failure(
     through = fax.result.pages if fax.result else 0
     facts |= {"reason": reason, "advice": advice, "unknown": unknown, "through": through}
     subject = f"Fax to {facts['to']}: outcome unknown" if unknown else f"NOT faxed to {facts['to']}"
-    return _letter(head, faxbox, _about(subject, fax), "failure", facts, answers=fax).as_bytes()
+    subject = _about(subject, facts)
+    message = _letter(head, faxbox, subject, "failure", facts, answers=fax, picture=enclosed.picture)
+    return _attached(message, fax, zone_of(faxbox, account), enclosed).as_bytes()
 
 
 def cancelled(head: Letterhead, fax: Fax, faxbox: Faxbox | None, account: Account) -> bytes:
@@ -101,7 +109,7 @@ def cancelled(head: Letterhead, fax: Fax, faxbox: Faxbox | None, account: Accoun
     facts = _facts(fax, faxbox, account)
     facts |= {"through": fax.result.pages if fax.result else 0}
     return _letter(
-        head, faxbox, _about(f"Fax to {facts['to']} cancelled", fax), "cancelled", facts, answers=fax
+        head, faxbox, _about(f"Fax to {facts['to']} cancelled", facts), "cancelled", facts, answers=fax
     ).as_bytes()
 
 
@@ -111,7 +119,7 @@ def still_trying(head: Letterhead, fax: Fax, faxbox: Faxbox | None, account: Acc
     zone = zone_of(faxbox, account)
     facts |= {"reason": _sentence(so_far(fax, before), ""), "next": next_call(fax, head.date, zone)}
     facts |= {"taken": time_words(fax.created_at, zone)}
-    subject = _about(f"Still trying to fax to {facts['to']}", fax)
+    subject = _about(f"Still trying to fax to {facts['to']}", facts)
     return _letter(head, faxbox, subject, "still_trying", facts, answers=fax).as_bytes()
 
 
@@ -182,10 +190,9 @@ def _sentence(text: str, otherwise: str) -> str:
     return otherwise if not line else line if line[-1] in ".!?…" else f"{line}."
 
 
-def _about(what: str, fax: Fax) -> str:
+def _about(what: str, facts: Mapping[str, object]) -> str:
     """The outcome, then the subject of the sender's own mail."""
-    subject = one_line(fax.subject)
-    return f"{what}: {subject}" if subject else what
+    return f"{what}: {facts['subject']}" if facts["subject"] else what
 
 
 # How it is put into a message
@@ -207,7 +214,7 @@ _MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,240}@[!-;=?-~]{1,240}>")
 
 def _letter(
     head: Letterhead, faxbox: Faxbox | None, subject: str, template: str, facts: dict[str, object], *,
-    answers: Fax | None = None,
+    answers: Fax | None = None, picture: bytes | None = None,
 ) -> EmailMessage:  # fmt: skip
     message = EmailMessage(_POLICY if (head.recipient + head.sender).isascii() else _POLICY.clone(utf8=True))
     message["From"] = _address(head.sender, faxbox.name if faxbox else "Fax")
@@ -224,10 +231,31 @@ def _letter(
     message["List-Id"] = f"Notices of faxes <notices.{head.hostname}>"  # RFC 2919: for whoever files or mutes them
     message["X-Faxgate-Notice"] = head.notice_id
     message["X-Faxgate-Fax"] = str(facts["fax_id"])
+    picture_id = f"page-1.{head.notice_id}@{head.hostname}" if picture is not None else ""
     for kind, subtype in (("txt", "plain"), ("html", "html")):
-        text = _environment().get_template(f"{template}.{kind}").render(facts, title=subject)
+        text = _environment().get_template(f"{template}.{kind}").render(facts, title=subject, picture=picture_id)
         add = message.set_content if kind == "txt" else message.add_alternative
         add(text, subtype=subtype, cte="quoted-printable")
+    if picture is not None:
+        # Beside the HTML that shows it (RFC 2387), so that no mail program lists it as an attachment.
+        html: EmailMessage = message.get_payload()[1]  # type: ignore[assignment, index]
+        html.add_related(picture, "image", "png", cid=f"<{picture_id}>", disposition="inline", filename="page-1.png")
+    return message
+
+
+def _kinds(enclosed: Enclosed) -> str:
+    attached = {"PDF": enclosed.pdf, "TIFF": enclosed.tiff}
+    return " and ".join(name for name, content in attached.items() if content is not None)
+
+
+def _attached(message: EmailMessage, fax: Fax, zone: tzinfo, enclosed: Enclosed) -> EmailMessage:
+    for content, maintype, subtype, extension in (
+        (enclosed.pdf, "application", "pdf", "pdf"),
+        (enclosed.tiff, "image", "tiff", "tif"),
+    ):
+        if content is not None:
+            name = fax_filename(fax, zone, extension)
+            message.add_attachment(content, maintype=maintype, subtype=subtype, filename=name)
     return message
 
 

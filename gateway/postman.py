@@ -8,14 +8,13 @@ same Message-ID, a callback with the same webhook-id.
 import asyncio
 import logging
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from gateway import dsn, letters, messages
-from gateway.accounts import Account, Faxbox
 from gateway.bounces import BounceAddresses
 from gateway.clock import Clock
+from gateway.enclosures import Enclosures, discreet
 from gateway.errors import FaxgateError, NotFound
-from gateway.fax import ENDED, Fax, Status
+from gateway.fax import ENDED, Status
 from gateway.letters import Letterhead
 from gateway.messages import Known
 from gateway.notices import callback_of
@@ -23,7 +22,6 @@ from gateway.ports import (
     CallbackOrder,
     Callbacks,
     DelayedDeliveryError,
-    Documents,
     Mailer,
     RefusedDeliveryError,
     Texter,
@@ -78,10 +76,6 @@ class OutdatedError(Exception):
     """What a notice has to say is not true any more."""
 
 
-def _with_pdf(head: Letterhead, fax: Fax, box: Faxbox | None, account: Account, pdf: Path | None) -> bytes:
-    return letters.inbound_fax(head, fax, box, account, pdf=pdf.read_bytes() if pdf else None)
-
-
 def _order(notice: Notice, known: Known) -> CallbackOrder:
     callback = callback_of(known.box, known.fax.direction)
     return CallbackOrder(
@@ -102,7 +96,7 @@ class Postman:
     def __init__(
         self,
         store: Store,
-        documents: Documents,
+        enclosures: Enclosures,
         mailer: Mailer,
         texter: Texter | None,
         callbacks: Callbacks,
@@ -115,7 +109,7 @@ class Postman:
         bounces: BounceAddresses | None = None,
     ) -> None:
         self._store = store
-        self._documents = documents
+        self._enclosures = enclosures
         self._mailer = mailer
         self._texter = texter
         self._callbacks = callbacks
@@ -240,10 +234,11 @@ class Postman:
         """Raises NotFound when its fax has been deleted."""
         async with self._store.read() as connection:
             fax = await faxes.find(connection, notice.fax_id or "")
+            box = await accounts.known_faxbox(connection, fax.faxbox_id)
             return Known(
-                fax=fax,
+                fax=discreet(fax, box),
                 account=await accounts.account(connection, fax.account_id),
-                box=await accounts.known_faxbox(connection, fax.faxbox_id),
+                box=box,
                 calls=list(await attempts.of_fax(connection, fax.id)),
             )
 
@@ -267,17 +262,18 @@ class Postman:
         if notice.kind == INBOUND_FAILURE:
             return letters.inbound_failure(head, fax, box, account)
         if notice.kind == INBOUND_FAX:
-            pdf = await self._documents.open(fax.pdf_key) if fax.pdf_key else None
-            return await asyncio.to_thread(_with_pdf, head, fax, box, account, pdf)
+            enclosed = await self._enclosures.of(fax, box)
+            return await asyncio.to_thread(letters.inbound_fax, head, fax, box, account, enclosed)
         if notice.kind == RECEIPT:
-            return letters.receipt(head, fax, box, account)
+            return letters.receipt(head, fax, box, account, await self._enclosures.of(fax, box))
         before = next((call.first_page - 1 for call in reversed(calls) if call.result), 0)
         if notice.kind == STILL_TRYING:
             return letters.still_trying(head, fax, box, account, before=before)
         if fax.status is Status.CANCELLED:
             return letters.cancelled(head, fax, box, account)
         unknown = bool(calls) and calls[-1].outcome == "unknown"
-        return letters.failure(head, fax, box, account, unknown=unknown, before=before)
+        enclosed = await self._enclosures.of(fax, box)
+        return letters.failure(head, fax, box, account, enclosed, unknown=unknown, before=before)
 
     async def _finish(self, notice: Notice, state: str, answer: str) -> None:
         async with self._store.begin() as connection:

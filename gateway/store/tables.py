@@ -100,6 +100,8 @@ faxbox = Table(
     Column("drop_blank_end", Boolean, nullable=False, server_default=text("false")),
     Column("cover_page", String(8), nullable=False, server_default="never"),
     _text("confidentiality"),
+    Column("mail_shows", String(8), nullable=False, server_default="picture"),
+    Column("mail_attach", String(8), nullable=False, server_default="pdf"),
     _json("mail_options"),
     _text("callback_secret"),
     # As it was written: a domain, or an address at it. `domain` holds the domain itself.

@@ -44,6 +44,7 @@ FULL: dict[str, Any] = {
     "resume": True,
     "rendering": {"look": "text", "resolution": "standard", "drop_blank_end": True},
     "cover_page": {"when": "always", "confidentiality": "For the named person alone."},
+    "mails": {"show": "nothing", "attach": "both"},
     "mail_options": ["cover", "at"],
 }
 CLEAR: dict[str, Any] = {
@@ -61,6 +62,7 @@ CLEAR: dict[str, Any] = {
     "resume": False,
     "rendering": {"look": "auto", "resolution": "fine", "drop_blank_end": False},
     "cover_page": {"when": "never", "confidentiality": ""},
+    "mails": {"show": "picture", "attach": "pdf"},
     "mail_options": [],
 }
 

@@ -16,12 +16,14 @@ from hypothesis import strategies as st
 
 from gateway.accounts import Account, Faxbox
 from gateway.alerts import alert_of
+from gateway.enclosures import Enclosed
 from gateway.fax import CallResult, Document, Fax, LeftOut, Status
 from gateway.letters import Letterhead, cancelled, failure, inbound_fax, operator_alert, receipt, still_trying
 
 PDF = b"%PDF-1.4\n" + bytes(range(256)) * 40
 BUSY = CallResult(success=False, answered=False, cause=17)
-VOID = frozenset({"meta", "br"})
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8
+VOID = frozenset({"meta", "br", "img"})
 
 
 class Page(HTMLParser):
@@ -38,7 +40,9 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
-        assert not any(name.startswith("on") or name in {"src", "href"} for name, _ in attrs)
+        assert not any(name.startswith("on") or name == "href" for name, _ in attrs)
+        # Nothing is loaded from anywhere: a picture is a part of the mail itself (RFC 2392).
+        assert all((value or "").startswith("cid:") for name, value in attrs if name == "src")
         if tag not in VOID:
             self._open.append(tag)
 
@@ -79,7 +83,7 @@ def page(message: EmailMessage) -> Page:
 
 
 def test_a_received_fax_comes_with_its_pdf(head: Letterhead, received: Fax, faxbox: Faxbox, account: Account) -> None:
-    message = read(inbound_fax(head, received, faxbox, account, pdf=PDF))
+    message = read(inbound_fax(head, received, faxbox, account, Enclosed(pdf=PDF)))
 
     assert message["Subject"] == "Fax from +1 202-555-0190, 2 pages"
     assert message["From"] == "Sales <faxgate@fax.example.com>"
@@ -101,7 +105,7 @@ def test_a_received_fax_comes_with_its_pdf(head: Letterhead, received: Fax, faxb
             "23 November 2026, 14:05:09 CET",
             "1 min 01 s",
             "9,600 bit/s, without error correction",
-            "The fax is attached as a PDF.",
+            "The fax is attached as PDF.",
         ):
             assert fact in text
 
@@ -113,6 +117,37 @@ def test_a_fax_that_is_not_attached_says_so(head: Letterhead, received: Fax, fax
     assert "not attached" in page(message).text
 
 
+def test_a_fax_may_come_as_tiff_or_both(head: Letterhead, received: Fax, faxbox: Faxbox, account: Account) -> None:
+    message = read(inbound_fax(head, received, faxbox, account, Enclosed(pdf=PDF, tiff=b"II*\0")))
+    assert [part.get_content_type() for part in message.iter_attachments()] == ["application/pdf", "image/tiff"]
+    names = [part.get_filename() for part in message.iter_attachments()]
+    assert names == [f"fax-2026-11-23-1405-from-12025550190.{extension}" for extension in ("pdf", "tif")]
+    assert "The fax is attached as PDF and TIFF." in plain(message)
+
+
+@pytest.mark.parametrize("letter", [receipt, failure])
+def test_its_sender_sees_the_first_page(
+    head: Letterhead, sent: Fax, faxbox: Faxbox, account: Account, letter: Callable[..., bytes]
+) -> None:
+    message = read(letter(head, sent, faxbox, account, Enclosed(picture=PNG)))
+    assert list(message.iter_attachments()) == []
+    (picture,) = [part for part in message.walk() if part.get_content_type() == "image/png"]
+    assert picture.get_content() == PNG
+    assert picture.get_content_disposition() == "inline"
+    assert f'src="cid:{picture["Content-ID"].strip("<>")}"' in body(message, "html")
+    assert "The first page" not in plain(message)
+    without = read(letter(head, sent, faxbox, account))
+    assert "img" not in page(without).tags
+    assert not [part for part in without.walk() if part.get_content_maintype() == "image"]
+
+
+def test_its_sender_may_get_the_whole_fax(head: Letterhead, sent: Fax, faxbox: Faxbox, account: Account) -> None:
+    message = read(receipt(head, sent, faxbox, account, Enclosed(pdf=PDF)))
+    (attachment,) = message.iter_attachments()
+    assert attachment.get_content() == PDF
+    assert "delivered" in plain(message)
+
+
 @pytest.mark.parametrize(
     ("total", "words"), [(0, "1 page, total unknown"), (3, "1 of 3 pages")], ids=["total unknown", "total known"]
 )
@@ -121,7 +156,7 @@ def test_a_partial_fax_is_marked_incomplete(
 ) -> None:
     result = CallResult(success=False, answered=True, pages=1, total_pages=total, result_code=49)
     fax = replace(received, status=Status.PARTIAL, pages=1, result=result)
-    message = read(inbound_fax(head, fax, faxbox, account, pdf=PDF))
+    message = read(inbound_fax(head, fax, faxbox, account, Enclosed(pdf=PDF)))
 
     assert message["Subject"] == f"INCOMPLETE fax from +1 202-555-0190, {words}"
     (attachment,) = message.iter_attachments()
