@@ -11,7 +11,7 @@ import binascii
 import hashlib
 import json
 import quopri
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -72,8 +72,8 @@ class _Part:
         return said == _JSON or said.endswith("+json") or (self.field == "data" and not self.name and not said)
 
 
-async def read_multipart(request: Request, folder: Path) -> Body:
-    """Raises BadField, TooLarge."""
+async def read_multipart(request: Request, folder: Path, fields: Collection[str] = ()) -> Body:
+    """`fields` describe a fax, and so belong into the JSON part. Raises BadField, TooLarge."""
     boundary = parse_options_header(request.headers.get("content-type", ""))[1].get(b"boundary", b"")
     if not boundary or len(boundary) > 200:
         raise BadField("content_type", "The Content-Type of a multipart body names its boundary.")
@@ -86,7 +86,7 @@ async def read_multipart(request: Request, folder: Path) -> Body:
         raise BadField("body", f"The multipart body cannot be read: {error}") from error
     finally:
         splitter.close()
-    return await asyncio.to_thread(_sorted, splitter.parts)
+    return await asyncio.to_thread(_sorted, splitter.parts, fields)
 
 
 async def read_document(request: Request, folder: Path, name: str) -> Body:
@@ -187,13 +187,18 @@ class _Splitter:
         self._complete = True
 
 
-def _sorted(parts: list[_Part]) -> Body:
-    """What describes the fax, and what is a document of it. Blocks."""
+def _sorted(parts: list[_Part], fields: Collection[str]) -> Body:
+    """What describes the fax, and what is a document of it. Blocks. Raises BadField for what describes it in vain, and
+    would be faxed as a page of text: a password, or the wish for a preview."""
     body = Body()
     for part in parts:
         _decode(part)
         if part.describes and body.described is None:
             body.described = _described(part)
+        elif part.describes and not part.name:
+            raise BadField("body", "Two parts describe the fax: one is application/json.")
+        elif part.field in fields and not part.name and not part.content_type:
+            raise BadField(part.field, f"{part.field} stands in the part that is application/json.")
         elif part.name or part.content_type or part.file.stat().st_size:
             body.uploads.append(Upload(name=part.name, declared_type=part.content_type, file=part.file))
     body.digest = _digest(body.uploads)

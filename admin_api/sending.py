@@ -257,7 +257,9 @@ class Sending:
 
     async def resubmit(self, request: Request) -> Response:
         """PUT /accounts/{account_id}/faxes/outbox/{fax_id}"""
-        key, asked = _key(request), validated(Resubmit, await read_json(request))
+        key, body = _key(request), await read_json(request)
+        _refuse_preview(request.query_params, body)
+        asked = validated(Resubmit, body)
         fax = await self._find(request, Direction.OUTBOUND)
         once = None if key is None else _once(request, key, asked, fax.id)
         return await self._queued(
@@ -266,7 +268,9 @@ class Sending:
 
     async def forward(self, request: Request) -> Response:
         """PUT /accounts/{account_id}/faxes/inbox/{fax_id}"""
-        key, asked = _key(request), validated(Forward, await read_json(request))
+        key, body = _key(request), await read_json(request)
+        _refuse_preview(request.query_params, body)
+        asked = validated(Forward, body)
         fax = await self._find(request, Direction.INBOUND)
         once = None if key is None else _once(request, key, asked, fax.id)
         return await self._queued(
@@ -300,21 +304,29 @@ async def _read(request: Request, folder: Path) -> tuple[object, Body]:
     """What describes the fax, and its documents. Raises BadField, TooLarge, UnsupportedMediaType."""
     said = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if said.startswith("multipart/"):
-        body = await read_multipart(request, folder)
+        body = await read_multipart(request, folder, NewFax.model_fields.keys() - {"document"})
         if body.described is None:
             raise BadField("body", "No part describes the fax: one is application/json.")
-        return body.described.get("data", body.described), body
+        return _data_of(body.described), body
     if said in DOCUMENT_TYPES:
         return _of_query(request.query_params), await read_document(
             request, folder, request.query_params.get("name", "")
         )
     try:
-        return (await read_json(request)).get("data", {}), Body()
+        described = await read_json(request)
     except BadField as error:
         if said in JSON_TYPES or said.endswith("+json"):
             raise
         taken = ", ".join(("application/json", "multipart/form-data", "multipart/mixed", *DOCUMENT_TYPES))
         raise UnsupportedMediaType(f"{said[:100]} is not taken here; what is: {taken}.") from error
+    return _data_of({"data": {}, **described}), Body()
+
+
+def _data_of(described: dict[str, Any]) -> object:
+    """What describes the fax. Raises BadField for a preview that is asked for where nobody would look."""
+    if "data" in described and (beside := next((name for name in OF_PREVIEW if name in described), None)):
+        raise BadField(beside, f"{beside} stands within data.")
+    return described.get("data", described)
 
 
 def _of_query(query: QueryParams) -> dict[str, Any]:
@@ -333,8 +345,30 @@ def _of_query(query: QueryParams) -> dict[str, Any]:
 
 
 def _with_preview(data: object, query: QueryParams) -> object:
-    asked = {name: query[name] for name in OF_PREVIEW if name in query}
-    return {**asked, **data} if isinstance(data, dict) else data
+    """Raises BadField where the URL says one thing, and itself or the body another: a fax cannot be called back."""
+    if not isinstance(data, dict):
+        return data
+    asked: dict[str, Any] = {}
+    for name in OF_PREVIEW:
+        said = [*query.getlist(name), *([data[name]] if name in data else [])]
+        if len({_spelling(value) for value in said}) > 1:
+            raise BadField(name, f"{name} is given twice, and differently.")
+        if said:
+            asked[name] = said[-1]
+    return {**data, **asked}
+
+
+def _spelling(value: object) -> str:
+    """True in JSON is `true` in a URL."""
+    return str(value).lower()
+
+
+def _refuse_preview(query: QueryParams, body: dict[str, Any]) -> None:
+    """Raises BadField where a preview is asked of what would send. Its pages have been made already."""
+    data = body.get("data")
+    for name in OF_PREVIEW:
+        if name in query or name in body or (isinstance(data, dict) and name in data):
+            raise BadField(name, f"{name} is for new faxes only: the pages of this one are in its attachment.")
 
 
 def _key(request: Request) -> str | None:

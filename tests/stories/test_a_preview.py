@@ -171,6 +171,45 @@ async def test_dry_run_counts_in_the_url_too(program: Program) -> None:
         assert (answer.status_code, answer.json()["data"]["pages"]) == (200, 1)
 
 
+async def test_who_asks_for_a_preview_in_a_wrong_place_has_not_sent_a_fax(program: Program) -> None:
+    letter = papers.letter()
+    asked = {"to_number": FAX_MACHINE, "from_number": "+12025550101"}
+
+    def parts(described: dict[str, Any], *more: tuple[str, Any]) -> dict[str, Any]:
+        json_part = (None, json.dumps(described), "application/json")
+        return {"files": [("data", json_part), *more, ("f", ("a.pdf", letter, "application/pdf"))]}
+
+    bare = {"content": letter, "headers": {"Content-Type": "application/pdf"}}
+    wrong: list[tuple[str, Any]] = [
+        ("/faxes?dry_run=true", parts({"data": {**asked, "dry_run": False}})),
+        ("/faxes?dry_run=true&dry_run=false", parts({"data": asked})),
+        ("/faxes?dry_run=true&dry_run=false&to_number=12025550190&from_number=12025550101", bare),
+        ("/faxes", parts({"data": asked, "dry_run": True})),
+        ("/faxes", {"json": {"data": {**asked, "document": {"url": "http://127.0.0.1/"}}, "dry_run": True}}),
+        ("/faxes", parts({"data": asked}, ("dry_run", (None, "true")))),
+        ("/faxes", parts({"data": asked}, ("password", (None, "secret")))),
+        ("/faxes", parts({"data": asked}, ("data", (None, '{"data": {"dry_run": true}}', "application/json")))),
+    ]
+    async with nothing_left(program.house):
+        for path, request in wrong:
+            answer = await program.client.put(path, **request)
+            assert answer.status_code == 400, (path, answer.text)
+
+
+async def test_what_is_sent_again_has_no_preview(program: Program) -> None:
+    sent = await program.put(papers.letter(), dry_run=False, status=202)
+    await program.house.fax(Status.COMPLETED)
+    again = f"/faxes/outbox/{sent['id']}"
+    async with nothing_left(program.house):
+        for path, beside, data in (
+            (f"{again}?dry_run=1", {}, {}),
+            (again, {"dry_run": 1}, {}),
+            (again, {}, {"dry_run": 1}),
+        ):
+            answer = await program.client.put(path, json={"action": "resubmit", "data": data, **beside})
+            assert (answer.status_code, "attachment" in answer.text) == (400, True)
+
+
 async def test_a_document_at_a_url_is_fetched_for_the_preview(program: Program) -> None:
     async with Origin(document=papers.letter(2)).served() as origin, nothing_left(program.house):
         preview = await program.put(document={"url": f"{origin.url}/fax.pdf"})
