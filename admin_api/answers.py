@@ -238,6 +238,7 @@ class NotificationSummary(TypedDict):
         str,
         Field(
             description="`receipt`, `failure`, `still_trying`, `inbound_fax`, `inbound_failure`; "
+            "`inbound_kept` after an `inbound_fax` that did not arrive; "
             "`dsn_delivered`, `dsn_failed`, `dsn_delayed` to senders who have asked for delivery status notifications."
         ),
     ]

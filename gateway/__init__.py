@@ -22,6 +22,7 @@ Which file for what:
     store/                               the database: every query, and every change of a status
     documents/, sandbox                  documents, opened only in worker processes with limits
     lines/                               telephone lines: loopback (T.30 in memory), freeswitch/ (its event socket)
+    enclosures                           what of the fax goes along with a mail, as its faxbox has it
     letters, messages, signing           what is told: mails; short messages and facts; the signature of the latter
     bounces                              the envelope senders of mails, by which what comes back is known
     dsn, xtext                           delivery status notifications, for senders who have asked for them

@@ -182,7 +182,7 @@ class App:
         )
         postman = Postman(
             self.store,
-            Enclosures(self.documents, self.sandbox),
+            Enclosures(self.documents, self.sandbox, settings.public_url),
             self._mailer,
             self._texter,
             HttpCallbacks(settings.fetch_allow),
@@ -192,6 +192,7 @@ class App:
             hostname=hostname,
             lease=lease,
             bounces=self._bounces,
+            operator=settings.operator,
         )
         self._postman = asyncio.create_task(postman.run(), name="postman")
         self._stack.push_async_callback(postman.close)

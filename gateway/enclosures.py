@@ -24,6 +24,8 @@ class Enclosed:
     tiff: bytes | None = None
     picture: bytes | None = None
     """PNG of the first page."""
+    link: str = ""
+    """Where the fax is, when it is not attached."""
 
 
 EMPTY = Enclosed()
@@ -63,6 +65,8 @@ def discreet(fax: Fax, box: Faxbox | None) -> Fax:
 class Enclosures:
     documents: Documents
     sandbox: Sandbox
+    public_url: str = ""
+    """Of the API; without it mails say that a fax is kept, not where."""
 
     async def of(self, fax: Fax, box: Faxbox | None) -> Enclosed:
         """Raises NotFound where a document is gone."""
@@ -71,7 +75,18 @@ class Enclosures:
             pdf=await self._content(fax.pdf_key) if PDF in wants and fax.pdf_key else None,
             tiff=await self._content(fax.image_key) if TIFF in wants else None,
             picture=await self._picture(fax) if PICTURE in wants else None,
+            link="" if wants else self._link(fax),
         )
+
+    def kept(self, fax: Fax) -> Enclosed:
+        """Only where the fax is."""
+        return Enclosed(link=self._link(fax))
+
+    def _link(self, fax: Fax) -> str:
+        if not self.public_url or not fax.image_key:
+            return ""
+        box = "inbox" if fax.direction is Direction.INBOUND else "outbox"
+        return f"{self.public_url}/v2/accounts/{fax.account_id}/faxes/{box}/{fax.id}/attachment"
 
     async def _content(self, key: str) -> bytes:
         path: Path = await self.documents.open(key)

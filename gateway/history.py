@@ -29,6 +29,8 @@ NOTICE_WORDS = {
     "dsn_failed": "the delivery status notification that it failed",
     "dsn_delayed": "the delivery status notification that it takes long",
     "inbound_fax": "the received fax",
+    "inbound_kept": "where the received fax is kept",
+    "inbound_stranded": "the notice to the operator that the fax has reached nobody",
     "inbound_failure": "the notice that a fax could not be received",
 }
 

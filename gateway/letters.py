@@ -10,7 +10,7 @@ Fails with ValueError where sender or recipient is no mail address, and never ot
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from email import policy
@@ -57,6 +57,7 @@ def inbound_fax(
         "incomplete": incomplete,
         "got": got,
         "attached": _kinds(enclosed),
+        "link": enclosed.link,
         "why": _why_incomplete(fax.result),
     }
     subject = f"{'INCOMPLETE fax' if incomplete else 'Fax'} from {facts['from']}, {got}"
@@ -69,6 +70,16 @@ def inbound_failure(head: Letterhead, fax: Fax, faxbox: Faxbox | None, account: 
     facts = _facts(fax, faxbox, account)
     facts |= {"why": _why_incomplete(fax.result)}
     return _letter(head, faxbox, f"Fax from {facts['from']} NOT received", "inbound_failure", facts).as_bytes()
+
+
+def inbound_stranded(
+    head: Letterhead, fax: Fax, faxbox: Faxbox | None, account: Account, failures: Sequence[tuple[str, str]]
+) -> bytes:
+    """To the operator: a received fax has reached nobody by mail. `failures`: recipients, and what was answered."""
+    facts = _facts(fax, faxbox, account)
+    facts |= {"failures": [{"recipient": one_line(to), "answer": one_line(answer)} for to, answer in failures]}
+    subject = f"A received fax has reached nobody: {fax.id}"
+    return _letter(head, None, subject, "inbound_stranded", facts).as_bytes()
 
 
 def receipt(head: Letterhead, fax: Fax, faxbox: Faxbox | None, account: Account, enclosed: Enclosed = EMPTY) -> bytes:

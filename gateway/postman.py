@@ -26,7 +26,7 @@ from gateway.ports import (
     RefusedDeliveryError,
     Texter,
 )
-from gateway.store import accounts, attempts, faxes, notices
+from gateway.store import accounts, attempts, faxes, notices, stranded
 from gateway.store.engine import Store
 from gateway.store.notices import (
     CALLBACK,
@@ -37,6 +37,8 @@ from gateway.store.notices import (
     EMAIL,
     INBOUND_FAILURE,
     INBOUND_FAX,
+    INBOUND_KEPT,
+    INBOUND_STRANDED,
     OPERATOR_ALERT,
     OPERATOR_MAIL,
     RECEIPT,
@@ -62,7 +64,7 @@ GRACE_SECONDS = 10.0
 """How long a stop waits for them."""
 
 ACTIONS = {DSN_DELIVERED: dsn.DELIVERED, DSN_FAILED: dsn.FAILED, DSN_DELAYED: dsn.DELAYED}
-NULL_SENDER = frozenset({OPERATOR_MAIL, OPERATOR_ALERT, *DSNS})
+NULL_SENDER = frozenset({OPERATOR_MAIL, OPERATOR_ALERT, INBOUND_STRANDED, *DSNS})
 """What leaves with the null reverse path, so that a bounce of it goes nowhere: the operator must not get his own back,
 and nothing is reported of a report (RFC 3461 6)."""
 
@@ -107,6 +109,7 @@ class Postman:
         hostname: str,
         lease: timedelta,
         bounces: BounceAddresses | None = None,
+        operator: str = "",
     ) -> None:
         self._store = store
         self._enclosures = enclosures
@@ -117,6 +120,7 @@ class Postman:
         self._mail_from = mail_from
         self._hostname = hostname
         self._bounces = bounces
+        self._operator = operator
         self._lease = lease
         self._wake = wake.event(NOTICES)
         self._claims: set[str] = set()
@@ -222,8 +226,14 @@ class Postman:
             case _:
                 message = await self._letter(notice)
                 return await self._mailer.send(
-                    sender=self._envelope_sender(notice), recipient=notice.recipient, message=message, key=notice.id
+                    sender=self._envelope_sender(notice),
+                    recipient=self._address(notice),
+                    message=message,
+                    key=notice.id,
                 )
+
+    def _address(self, notice: Notice) -> str:
+        return self._operator if notice.kind == INBOUND_STRANDED else notice.recipient
 
     def _envelope_sender(self, notice: Notice) -> str:
         if notice.kind in NULL_SENDER:
@@ -251,7 +261,7 @@ class Postman:
         head = Letterhead(
             notice_id=notice.id,
             sender=self._mail_from,
-            recipient=notice.recipient,
+            recipient=self._address(notice),
             hostname=self._hostname,
             date=self._clock.now(),
         )
@@ -261,6 +271,10 @@ class Postman:
             return dsn.report(head, fax, box, account, calls, ACTIONS[notice.kind])
         if notice.kind == INBOUND_FAILURE:
             return letters.inbound_failure(head, fax, box, account)
+        if notice.kind == INBOUND_KEPT:
+            return letters.inbound_fax(head, fax, box, account, self._enclosures.kept(fax))
+        if notice.kind == INBOUND_STRANDED:
+            return letters.inbound_stranded(head, fax, box, account, await self._failures(fax.id))
         if notice.kind == INBOUND_FAX:
             enclosed = await self._enclosures.of(fax, box)
             return await asyncio.to_thread(letters.inbound_fax, head, fax, box, account, enclosed)
@@ -275,9 +289,23 @@ class Postman:
         enclosed = await self._enclosures.of(fax, box)
         return letters.failure(head, fax, box, account, enclosed, unknown=unknown, before=before)
 
+    async def _failures(self, fax_id: str) -> list[tuple[str, str]]:
+        """To whom a received fax could not be mailed, and what was answered."""
+        async with self._store.read() as connection:
+            told = await notices.of_fax(connection, fax_id)
+        mails = [one for one in told if one.kind in (INBOUND_FAX, INBOUND_KEPT) and one.way == EMAIL]
+        return [(one.recipient, one.answer) for one in mails]
+
     async def _finish(self, notice: Notice, state: str, answer: str) -> None:
+        now = self._clock.now()
         async with self._store.begin() as connection:
-            await notices.finish(connection, notice, state, answer, self._clock.now())
+            if state != notices.FAILED:
+                await notices.finish(connection, notice, state, answer, now)
+                return
+            await connection.run_sync(stranded.lock, notice.id)
+            await notices.finish(connection, notice, state, answer, now)
+            await connection.run_sync(stranded.follow, notice.id, now)
+        self._wake.set()
 
     async def _delay(self, notice: Notice, answer: str) -> None:
         now = self._clock.now()

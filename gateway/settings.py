@@ -7,6 +7,7 @@ and names the variable.
 import ipaddress
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from email_validator import EmailNotValidError, validate_email
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -64,6 +65,9 @@ class Settings(BaseSettings):
     """What an HTTPS service is sent: JSON with `{to}`, `{text}` and, if it likes, `{id}`."""
     sms_header: SecretStr = SecretStr("")
     """A header for it, as `Authorization: Bearer ...`."""
+    public_url: str = ""
+    """Where the API is for people who read our mails, as `https://fax.example.com`: mails say by it where a fax is that
+    is not attached."""
     admin_token: SecretStr = SecretStr("")
     operator: str = "postmaster@localhost"
     """Where mail to `postmaster@` of the served domains goes, and what only an operator can mend."""
@@ -142,6 +146,17 @@ class Settings(BaseSettings):
     def _host_and_port(cls, value: str) -> str:
         host_and_port(value)
         return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        try:
+            parts = urlsplit(value)
+        except ValueError:
+            parts = urlsplit("")
+        if value and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment):
+            raise ValueError("expected the address of the API, as https://fax.example.com")
+        return value.rstrip("/")
 
     @field_validator("lines")
     @classmethod

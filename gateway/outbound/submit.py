@@ -26,7 +26,7 @@ from gateway.ports import Documents, NewDocument
 from gateway.routing import FaxRoute
 from gateway.smtplog import SmtplogEntry
 from gateway.storage import key_for
-from gateway.store import faxes, idempotency, notices, smtplog
+from gateway.store import faxes, idempotency, notices, smtplog, stranded
 from gateway.store.engine import Store
 from gateway.store.idempotency import Once
 from gateway.store.wake import DIAL, NOTICES, PREPARE, Wake
@@ -228,7 +228,7 @@ class Submissions:
                 await self._wake.notify(PREPARE)
             if any(fax.status is Status.PENDING for waiting in group for fax in waiting.faxes):
                 await self._wake.notify(DIAL)
-            if any(waiting.operator_mail is not None for waiting in group):
+            if any(waiting.operator_mail is not None or waiting.returned is not None for waiting in group):
                 await self._wake.notify(NOTICES)
 
     async def _commit_group(self, group: Sequence[_Waiting]) -> None:
@@ -308,10 +308,12 @@ def _take_bounces(connection: Connection, group: Sequence[_Waiting], now: dateti
         if waiting.returned is None:
             continue
         notice_id, bounce = waiting.returned.notice_id, waiting.returned.bounce
+        stranded.lock(connection, notice_id)
         if not bounce.failed:
             became = "which changes nothing"
         elif notices.bounced(connection, notice_id, bounce.words, now):
             became = "which is bounced now"
+            stranded.follow(connection, notice_id, now)
             log.warning("notice %s has come back: %s", notice_id, bounce.words)
         else:
             became = "which is not there, or not sent"

@@ -22,6 +22,8 @@ EMAIL, SMS, CALLBACK = WAYS = "email", "sms", "callback"
 DELAYED = "delayed"
 """What came of a try that is made again; of the last one it is the notice's state."""
 
+INBOUND_KEPT, INBOUND_STRANDED = "inbound_kept", "inbound_stranded"
+"""A received fax that could not be mailed is kept: so its recipient is told, and if that fails too, the operator."""
 INBOUND_FAX, INBOUND_FAILURE, RECEIPT, FAILURE = "inbound_fax", "inbound_failure", "receipt", "failure"
 STILL_TRYING = "still_trying"
 DSN_DELIVERED, DSN_FAILED, DSN_DELAYED = DSNS = "dsn_delivered", "dsn_failed", "dsn_delayed"

@@ -197,6 +197,7 @@ async def house(
         smtp_hostname="fax.example.com",
         fetch_allow="127.0.0.0/8",
         bounce_domain=bounce_domain,
+        public_url="https://fax.example.com/",
     )
     line, spare = scripted(lines_url, tmp_path / "lines"), scripted("loopback://?channels=1", tmp_path / "spare")
     spare.name = "spare"
