@@ -16,7 +16,7 @@ Which file for what:
     alerts, explanations, wording                        whether the operator is called, in what words
     ports                                protocols where something crosses a process
     routing, outbound/, inbound, dispatcher                              the flows of faxes
-    notices, postman                     who is told of what; telling them, until it is taken or refused
+    notices, postman, places             who is told of what; telling them, until it is taken or refused; in what turn
     lateness, waiting                    telling, once, that a fax takes long; in what words
     administration, checks, removal, history, housekeeping, orphans      what is done to and told of what is stored
     store/                               the database: every query, and every change of a status

@@ -18,6 +18,7 @@ from gateway.fax import ENDED, Status
 from gateway.letters import Letterhead
 from gateway.messages import Known
 from gateway.notices import callback_of
+from gateway.places import Places
 from gateway.ports import (
     CallbackOrder,
     Callbacks,
@@ -57,9 +58,6 @@ PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 5, 15, 30, 60))
 GIVE_UP_AFTER = {EMAIL: timedelta(days=5), SMS: timedelta(days=1), CALLBACK: timedelta(days=1)}
 """RFC 5321 4.5.4.1: the give-up time of mail is at least four to five days."""
 
-AT_ONCE = 4
-"""Notices that leave at the same time."""
-
 GRACE_SECONDS = 10.0
 """How long a stop waits for them."""
 
@@ -92,8 +90,8 @@ def _order(notice: Notice, known: Known) -> CallbackOrder:
 
 
 class Postman:
-    """One loop that claims what is due, and a task for each notice under way. `texter` is None where no SMS service is
-    configured."""
+    """One loop that claims what is due and has a place, and a task for each notice under way. `texter` is None where no
+    SMS service is configured."""
 
     def __init__(
         self,
@@ -123,27 +121,26 @@ class Postman:
         self._operator = operator
         self._lease = lease
         self._wake = wake.event(NOTICES)
+        self._places = Places()
         self._claims: set[str] = set()
         self._tasks = Tasks("notices")
 
     async def run(self) -> None:
         """Send what is due, for ever. Cancel it to stop; `close` then waits for what is under way."""
         renewing = asyncio.create_task(self._renew(), name="renew notices")
-        sending = asyncio.Semaphore(AT_ONCE)
         try:
             while True:
-                await sending.acquire()
+                now = self._clock.now()
                 try:
-                    notice = await self._claim()
-                    look_again = None if notice is not None else await self._next_look()
+                    notice = await self._claim(now)
+                    look_again = None if notice is not None else await self._next_look(now)
                 except FaxgateError as error:
                     log.error("notices: %s %s", error, error.detail)
-                    notice, look_again = None, self._clock.now() + self._lease
+                    notice, look_again = None, now + self._lease
                 if notice is None:
-                    sending.release()
                     await self._clock.wait(self._wake, look_again)
                 else:
-                    self._tasks.start(self._send(notice)).add_done_callback(lambda _: sending.release())
+                    self._start(notice)
         finally:
             renewing.cancel()
 
@@ -170,17 +167,28 @@ class Postman:
                 except FaxgateError as error:
                     log.error("notices: leases not renewed: %s %s", error, error.detail)
 
-    async def _claim(self) -> Notice | None:
-        now = self._clock.now()
+    async def _claim(self, now: datetime) -> Notice | None:
+        ways = self._places.ways()
+        if not ways:
+            return None
         async with self._store.begin() as connection:
-            return await notices.claim(connection, now, now + self._lease)
+            return await notices.claim(connection, now, now + self._lease, ways=ways, full=self._places.full())
 
-    async def _next_look(self) -> datetime:
-        """When to look again unwoken: when the next one falls due, or a dead process's lease runs out."""
+    async def _next_look(self, now: datetime) -> datetime:
+        """When to look again unwoken: when the next one falls due after `now`, or a dead process's lease runs out. What
+        is due and found no place is woken by the place that becomes free."""
         async with self._store.read() as connection:
-            due = await notices.next_due(connection)
-        leases = self._clock.now() + self._lease
+            due = await notices.next_due(connection, now)
+        leases = now + self._lease
         return leases if due is None else min(due, leases)
+
+    def _start(self, notice: Notice) -> None:
+        def over(_: object) -> None:
+            self._places.leave(notice)
+            self._wake.set()
+
+        self._places.take(notice)
+        self._tasks.start(self._send(notice)).add_done_callback(over)
 
     async def _send(self, notice: Notice) -> None:
         assert notice.claim_token is not None

@@ -105,12 +105,23 @@ def add(connection: Connection, notices: Sequence[Notice]) -> None:
         connection.execute(insert(_notice), [values(item, _notice) for item in notices])
 
 
-async def claim(connection: AsyncConnection, now: datetime, lease_until: datetime) -> Notice | None:
-    """Claim the next notice that is due."""
+async def claim(
+    connection: AsyncConnection,
+    now: datetime,
+    lease_until: datetime,
+    *,
+    ways: Collection[str] = WAYS,
+    full: Collection[tuple[str, str | None]] = (),
+) -> Notice | None:
+    """Claim the next notice that is due and leaves in one of these ways; none of `full`, which are a way and an
+    account."""
     due = and_(
         _notice.c.state == PENDING,
         _notice.c.due_at <= now,
         or_(_notice.c.claim_token.is_(None), _notice.c.lease_until < now),
+        _notice.c.way.in_(ways),
+        # Not `!=`: it is never true of a notice without an account.
+        *(or_(_notice.c.way != way, _notice.c.account_id.is_distinct_from(account)) for way, account in full),
     )
     query = select(_notice).where(due).order_by(_notice.c.due_at).limit(1).with_for_update(skip_locked=True)
     row = (await connection.execute(query)).mappings().first()
@@ -205,8 +216,11 @@ async def renew(connection: AsyncConnection, tokens: Collection[str], lease_unti
         await connection.execute(query.values(lease_until=lease_until))
 
 
-async def next_due(connection: AsyncConnection) -> datetime | None:
-    query = select(func.min(_notice.c.due_at)).where(_notice.c.state == PENDING, _notice.c.claim_token.is_(None))
+async def next_due(connection: AsyncConnection, now: datetime) -> datetime | None:
+    """When the next notice falls due. One that is due already waits for a place."""
+    query = select(func.min(_notice.c.due_at)).where(
+        _notice.c.state == PENDING, _notice.c.claim_token.is_(None), _notice.c.due_at > now
+    )
     found: datetime | None = (await connection.execute(query)).scalar()
     return found
 

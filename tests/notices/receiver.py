@@ -21,9 +21,15 @@ class Receiver:
     """Method, headers, body."""
     location: str = ""
     """Where a redirect leads."""
+    answering: asyncio.Event = field(default_factory=asyncio.Event)
+    """Cleared, it hangs."""
+
+    def __post_init__(self) -> None:
+        self.answering.set()
 
     async def take(self, request: Request) -> Response:
         self.got.append((request.method, dict(request.headers), await request.body()))
+        await self.answering.wait()
         status = self.answers.pop(0) if self.answers else 200
         return Response("as you say", status, headers={"location": self.location} if self.location else None)
 
@@ -41,5 +47,6 @@ async def receiving() -> AsyncIterator[Receiver]:
     try:
         yield receiver
     finally:
+        receiver.answering.set()
         server.should_exit = True
         await serving

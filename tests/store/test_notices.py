@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -86,3 +87,30 @@ async def test_a_key_is_made_once(store: Store) -> None:
     assert [len(key) for key in found] == [32]
     async with store.begin() as connection:
         assert await keys.key(connection, "another") not in found
+
+
+async def test_only_what_has_a_place_is_claimed(store: Store, seed: Seed, clock: MovedClock) -> None:
+    now, owner = clock.now(), (await seed.account()).id
+    told = [
+        notices.new(notices.OPERATOR_ALERT, "operator", now, way=notices.EMAIL),
+        notices.new(notices.RECEIPT, "first", now + timedelta(seconds=1), account_id=owner, way=notices.EMAIL),
+        notices.new(notices.RECEIPT, "program", now + timedelta(seconds=2), account_id=owner, way=notices.CALLBACK),
+        notices.new(notices.RECEIPT, "tomorrow", now + timedelta(days=1), account_id=owner, way=notices.CALLBACK),
+    ]
+    then = now + timedelta(seconds=3)
+
+    async def claimed(**places: Any) -> str | None:
+        async with store.begin() as connection:
+            found = await notices.claim(connection, then, then + LEASE, **places)
+            return None if found is None else found.recipient
+
+    async with store.begin() as connection:
+        await connection.run_sync(notices.add, told)
+    assert await claimed(ways=[notices.SMS]) is None
+    assert await claimed(full=[(notices.EMAIL, None), (notices.EMAIL, owner), (notices.CALLBACK, owner)]) is None
+    assert await claimed(full=[(notices.EMAIL, None), (notices.EMAIL, owner)]) == "program"
+    assert await claimed(ways=[notices.EMAIL], full=[(notices.EMAIL, owner)]) == "operator"
+    async with store.read() as connection:
+        # "first" is due, and waits for a place.
+        assert await notices.next_due(connection, then) == now + timedelta(days=1)
+    assert await claimed() == "first"
