@@ -33,7 +33,7 @@ from admin_api.envelope import revision_of
 from admin_api.operations import Operation
 from admin_api.paging import ListQuery
 from admin_api.revisions import etag, not_modified
-from gateway.letters import TEMPLATES
+from gateway.stationery import OWN
 
 REFERENCE = "#/components/schemas/{model}"
 
@@ -127,7 +127,7 @@ class Reference:
     @cached_property
     def _page(self) -> str:
         environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-        template = environment.from_string((TEMPLATES / "api" / "reference.html").read_text())
+        template = environment.from_string((OWN / "api" / "reference.html").read_text())
         return template.render(groups=groups(self._described), info=self._described["info"])
 
 

@@ -29,12 +29,10 @@ from gateway.fetching import Fetcher
 from gateway.housekeeping import keep_house
 from gateway.inbound import Inbound
 from gateway.lateness import watch_for_late
-from gateway.letters import TEMPLATES
 from gateway.outbound.attempt import Calling
 from gateway.outbound.conclusion import Conclusion
 from gateway.outbound.fetch import Fetching
 from gateway.outbound.order import Orders
-from gateway.outbound.paper import Templates
 from gateway.outbound.prepare import Preparation
 from gateway.outbound.preview import Previews
 from gateway.outbound.submit import Submissions
@@ -44,6 +42,7 @@ from gateway.routing import Routing
 from gateway.sandbox import PRELOAD, Sandbox
 from gateway.settings import ROLES, Settings, host_and_port
 from gateway.spool import remove_abandoned
+from gateway.stationery import Templates
 from gateway.store import keys, queue
 from gateway.store.engine import Store
 from gateway.store.wake import EVENTS, Wake
@@ -193,6 +192,7 @@ class App:
             lease=lease,
             bounces=self._bounces,
             operator=settings.operator,
+            templates=Templates(override=settings.templates_dir),
         )
         self._postman = asyncio.create_task(postman.run(), name="postman")
         self._stack.push_async_callback(postman.close)
@@ -224,7 +224,7 @@ class App:
             clock=self.clock,
             spool=spool,
             max_pages=settings.max_pages,
-            templates=Templates(TEMPLATES, settings.templates_dir),
+            templates=Templates(override=settings.templates_dir),
         )
         return Fetching(fetcher=Fetcher(settings.fetch_allow), preparation=preparation)
 

@@ -101,6 +101,11 @@ def _parser() -> argparse.ArgumentParser:
     comparing.add_argument("--resolution", choices=list(Resolution), default=Resolution.FINE, type=Resolution)
     comparing.add_argument("--out", type=Path, metavar="DIR", help="write pictures of both there, side by side")
 
+    writing = _add(commands, "letters", _letters, "write the mails of made-up faxes, to see them")
+    writing.add_argument("--account", help="with the templates of this account (id, or the name where it is unique)")
+    writing.add_argument("--template", default="", help="this one only, for example receipt")
+    writing.add_argument("--out", type=Path, metavar="DIR", help="write them there as .eml, for a mail program")
+
     explaining = _add(commands, "explain", _explain, "tell what happened to a fax, in order and in words")
     explaining.add_argument("id", help="the id of the fax")
 
@@ -226,6 +231,32 @@ async def _explain(options: argparse.Namespace) -> int:
         for moment in story:
             print(f"{moment.at:%Y-%m-%d %H:%M:%S}  {moment.words}")
     return 0
+
+
+async def _letters(options: argparse.Namespace) -> int:
+    """Status 1 where a template cannot be used."""
+    from gateway.samples import samples
+    from gateway.stationery import Templates
+
+    account = None
+    if options.account is not None:
+        async with _desk() as desk:
+            sought = await desk.account_id(options.account)
+            account = next(one for one in await desk.accounts() if one.id == sought)
+    made = samples(Templates(override=read().templates_dir), account, options.template)
+    written = {one.letter: options.out / f"{one.letter}.eml" for one in made if options.out and one.message}
+    for one in made:
+        if one.letter in written:
+            options.out.mkdir(parents=True, exist_ok=True)
+            written[one.letter].write_bytes(one.message)
+    if options.json or not sys.stdout.isatty():
+        fields = ("letter", "subject", "text", "error")
+        shown = [{name: getattr(one, name) for name in fields} | {"file": written.get(one.letter)} for one in made]
+        _show(shown, as_json=True)
+    else:
+        for one in made:
+            print(f"== {one.letter}: {one.error or one.subject}\n{written.get(one.letter) or one.text}")
+    return 1 if any(one.error for one in made) else 0
 
 
 async def _compare(options: argparse.Namespace) -> int:

@@ -2,13 +2,13 @@
 
 Pure: nouns and a date go in, the bytes of a whole message come out (RFC 5322, CRLF, 7 bits, save where an
 internationalised address needs UTF-8: RFC 6531). A letter goes to one recipient; its Message-ID is the notice's, so
-that a letter written or sent twice is told to be the same one. Words stand in `templates/mail`; what others wrote
+that a letter written or sent twice is told to be the same one. Words stand in `templates/mail`, or in templates of an
+installation's own (`gateway.stationery`); what others wrote
 (station ids, subjects, file names) is made one harmless line before it gets there.
 
 Fails with ValueError where sender or recipient is no mail address, and never otherwise.
 """
 
-import functools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +17,6 @@ from email import policy
 from email.errors import HeaderParseError
 from email.headerregistry import Address, HeaderRegistry, MessageIDHeader
 from email.message import EmailMessage
-from pathlib import Path
-
-import jinja2
 
 from gateway.accounts import Account, Faxbox
 from gateway.alerts import Alert
@@ -27,6 +24,7 @@ from gateway.enclosures import EMPTY, Enclosed
 from gateway.explanations import explain, explain_received
 from gateway.fax import CallResult, Direction, Fax, Status
 from gateway.filenames import fax_filename
+from gateway.stationery import OURS, Stationery
 from gateway.waiting import next_call, so_far
 from gateway.wording import duration_words, number_words, one_line, pages_words, size_words, time_words, zone_of
 
@@ -42,6 +40,8 @@ class Letterhead:
     recipient: str
     hostname: str
     date: datetime
+    stationery: Stationery = OURS
+    """The templates that it is written with."""
 
 
 def inbound_fax(
@@ -208,11 +208,6 @@ def _about(what: str, facts: Mapping[str, object]) -> str:
 
 # How it is put into a message
 
-TEMPLATES = next(  # inside the package when installed, beside it in a checkout
-    folder for folder in (Path(__file__).parent / "templates", Path(__file__).parent.parent / "templates")
-    if (folder / "mail").is_dir()
-)  # fmt: skip
-
 _headers = HeaderRegistry()
 for _name in ("in-reply-to", "references"):
     # Else long ids are folded as encoded words, in which no mail program looks for a thread.
@@ -244,7 +239,7 @@ def _letter(
     message["X-Faxgate-Fax"] = str(facts["fax_id"])
     picture_id = f"page-1.{head.notice_id}@{head.hostname}" if picture is not None else ""
     for kind, subtype in (("txt", "plain"), ("html", "html")):
-        text = _environment().get_template(f"{template}.{kind}").render(facts, title=subject, picture=picture_id)
+        text = head.stationery.fill(f"{template}.{kind}", {**facts, "title": subject, "picture": picture_id})
         add = message.set_content if kind == "txt" else message.add_alternative
         add(text, subtype=subtype, cte="quoted-printable")
     if picture is not None:
@@ -282,15 +277,3 @@ def _address(address: str, name: str = "") -> Address:
         return Address(display, addr_spec=address)
     except (HeaderParseError, IndexError) as error:  # what the parser of the standard library stumbles with
         raise ValueError("not a mail address") from error
-
-
-@functools.cache
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES / "mail"),
-        autoescape=jinja2.select_autoescape(("html",)),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )

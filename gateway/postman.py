@@ -27,6 +27,7 @@ from gateway.ports import (
     RefusedDeliveryError,
     Texter,
 )
+from gateway.stationery import Templates
 from gateway.store import accounts, attempts, faxes, notices, stranded
 from gateway.store.engine import Store
 from gateway.store.notices import (
@@ -108,6 +109,7 @@ class Postman:
         lease: timedelta,
         bounces: BounceAddresses | None = None,
         operator: str = "",
+        templates: Templates | None = None,
     ) -> None:
         self._store = store
         self._enclosures = enclosures
@@ -119,6 +121,7 @@ class Postman:
         self._hostname = hostname
         self._bounces = bounces
         self._operator = operator
+        self._templates = templates or Templates()
         self._lease = lease
         self._wake = wake.event(NOTICES)
         self._places = Places()
@@ -272,6 +275,7 @@ class Postman:
             recipient=self._address(notice),
             hostname=self._hostname,
             date=self._clock.now(),
+            stationery=self._templates.mail(account.id),
         )
         if notice.kind in WHILE_UNDER_WAY and fax.status in ENDED:
             raise OutdatedError("the fax had ended before this could be told")

@@ -218,3 +218,20 @@ def test_a_second_sigterm_hangs_up_and_the_fax_goes_back_into_the_queue(serving:
     serving.wait_for_line("The gateway was stopped")
     serving.end()
     assert serving.outbound() == {"pending": 1}
+
+
+def test_the_letters_can_be_seen(faxgate: Faxgate, tmp_path: Path, environment: dict[str, str]) -> None:
+    folder = tmp_path / "templates" / "mail"
+    folder.mkdir(parents=True)
+    environment["FAXGATE_TEMPLATES_DIR"] = str(folder.parent)
+    (folder / "receipt.txt").write_text("Through: {{ to }}\n")
+    letters = made(faxgate("letters", "--out", "seen"))
+    assert [one["text"] for one in letters if one["letter"] == "receipt"] == ["Through: +1 202-555-0190\n"]
+    assert {one["file"] for one in letters} == {f"seen/{one['letter']}.eml" for one in letters}
+    assert b"Through: +1 202-555-0190" in (tmp_path / "seen" / "receipt.eml").read_bytes()
+    (folder / "receipt.txt").write_text("{% for %}")
+    done = faxgate("letters", "--template", "receipt")
+    assert done.returncode == 1
+    [one] = json.loads(done.stdout)
+    assert one["error"].startswith(f"{folder / 'receipt.txt'}, line 1: TemplateSyntaxError")
+    assert "There is no letter nothing" in faxgate("letters", "--template", "nothing").stderr

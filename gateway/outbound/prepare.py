@@ -21,9 +21,10 @@ from gateway.errors import FaxgateError, OurTrouble, Refused
 from gateway.fax import Fax, Status
 from gateway.ids import new_id
 from gateway.notices import about_end
-from gateway.outbound.paper import Templates, cover_of, has_cover, rendering_of
+from gateway.outbound.paper import cover_of, has_cover, rendering_of
 from gateway.ports import Documents, NewDocument
 from gateway.sandbox import Sandbox
+from gateway.stationery import Templates
 from gateway.storage import key_for
 from gateway.store import accounts, faxes, notices
 from gateway.store.engine import Store

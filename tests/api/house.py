@@ -7,14 +7,13 @@ from gateway.accounts import Account, Faxbox
 from gateway.fax import CallResult, Direction, Document, Fax, LeftOut, Progress, Status
 from gateway.fetching import Fetcher
 from gateway.ids import new_id
-from gateway.letters import TEMPLATES
 from gateway.outbound.fetch import Fetching
 from gateway.outbound.order import Orders
-from gateway.outbound.paper import Templates
 from gateway.outbound.prepare import Preparation
 from gateway.outbound.preview import Previews
 from gateway.ports import Documents, NewDocument
 from gateway.smtplog import AttachmentLog, RecipientLog, SmtplogEntry
+from gateway.stationery import Templates
 from gateway.storage import key_for
 from gateway.store import accounts, faxes, notices, smtplog
 from gateway.store.engine import Store
@@ -223,6 +222,6 @@ def previews_of(orders: Orders, wake: Wake) -> Previews:
         clock=orders.clock,
         spool=orders.spool,
         max_pages=orders.max_pages,
-        templates=Templates(TEMPLATES),
+        templates=Templates(),
     )
     return Previews(orders=orders, fetching=Fetching(fetcher=Fetcher(), preparation=preparation))
