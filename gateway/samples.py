@@ -12,7 +12,16 @@ from types import MappingProxyType
 from gateway.accounts import Account, Faxbox
 from gateway.errors import BadField
 from gateway.fax import CallResult, Direction, Document, Fax, LeftOut, Status
-from gateway.letters import Letterhead, cancelled, failure, inbound_failure, inbound_fax, receipt, still_trying
+from gateway.letters import (
+    Letterhead,
+    cancelled,
+    failure,
+    inbound_failure,
+    inbound_fax,
+    inbound_stranded,
+    receipt,
+    still_trying,
+)
 from gateway.stationery import BadTemplateError, Templates
 
 NOW = datetime(2026, 11, 23, 13, 5, 9, tzinfo=UTC)
@@ -78,6 +87,9 @@ LETTERS: Mapping[str, Callable[[Letterhead, Account], bytes]] = MappingProxyType
         "inbound_fax": lambda head, of: inbound_fax(head, _CAME, _BOX, of),
         "inbound_fax-incomplete": lambda head, of: inbound_fax(
             head, replace(_CAME, status=Status.PARTIAL, result=_CUT_OFF, pages=1), _BOX, of
+        ),
+        "inbound_stranded": lambda head, of: inbound_stranded(
+            head, _CAME, _BOX, of, [("alice@example.com", "552 5.3.4 Message size exceeds fixed limit")]
         ),
         "inbound_failure": lambda head, of: inbound_failure(
             head, replace(_CAME, status=Status.FAILED, result=_NOTHING, pages=0), _BOX, of
