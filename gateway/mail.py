@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import hashlib
 import ipaddress
+import logging
 import os
 import re
 import time
@@ -21,6 +22,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import aiosmtplib
 
 from gateway.ports import DelayedDeliveryError, Mailer, RefusedDeliveryError
+
+log = logging.getLogger(__name__)
 
 
 def mailer_from_url(url: str, *, hostname: str | None = None) -> Mailer:
@@ -139,38 +142,104 @@ _OUR_ACCESS = frozenset({530, 534, 535, 538})
 """5xx that speak of our password and not of this mail (RFC 4954 6): the operator mends it and the mail goes."""
 
 
+MOST_CONNECTIONS = 4
+
+LIMIT_SECONDS = 300.0
+"""How long a relay that did not take one more connection is not asked for one again."""
+
+
 class SmtpMailer:
-    """Delivers to an SMTP relay over one connection, which is kept while it is fresh. Safe for many tasks: they wait
-    for each other."""
+    """Delivers to an SMTP relay over a few connections, each kept while it is fresh, so that a slow mail does not hold
+    up others. Safe for many tasks: those that find no connection wait.
+
+    A relay may limit the connections of a client, mostly with a greeting of 421. Where it takes no further one while we
+    have some, the mail waits for one of these.
+    """
 
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
-        self._turn = asyncio.Lock()
-        self._smtp: aiosmtplib.SMTP | None = None
-        self._used_at = 0.0
+        self._places = asyncio.Semaphore(MOST_CONNECTIONS)
+        self._withheld = 0
+        """Places that are not used, as the relay takes fewer connections."""
+        self._withheld_at = 0.0
+        self._opening = asyncio.Lock()
+        """One at a time: whoever is refused then knows whether others are open."""
+        self._open = 0
+        self._kept: list[tuple[float, aiosmtplib.SMTP]] = []
+        """Idle connections, and since when. The last used is used first, so that those too many grow old."""
+        self._closed = False
 
     async def send(self, *, sender: str, recipient: str, message: bytes, key: str) -> str:
         # The key is not ours to write into the message: letters carry it as X-Faxgate-Notice.
         _check_addresses(sender, recipient)
-        async with self._turn:
-            try:
-                smtp = await self._connected()
-                answer = await self._transaction(smtp, sender, recipient, message)
-            except RefusedDeliveryError:
-                self._used_at = time.monotonic()  # a whole answer: the connection is good for the next mail
-                raise
-            except BaseException:
-                self._drop()  # cancelled, too: half a dialogue is of no use to the next mail
-                raise
-            self._used_at = time.monotonic()
+        smtp = await self._taken()
+        try:
+            answer = await self._transaction(smtp, sender, recipient, message)
+        except RefusedDeliveryError:
+            self._keep(smtp)  # a whole answer: the connection is good for the next mail
+            raise
+        except BaseException:
+            self._drop(smtp)  # cancelled, too: half a dialogue is of no use to the next mail
+            raise
+        else:
+            self._keep(smtp)
             return answer
+        finally:
+            self._places.release()
 
     async def close(self) -> None:
-        async with self._turn:
-            if self._smtp is not None and self._smtp.is_connected:
-                with contextlib.suppress(aiosmtplib.SMTPException, OSError):  # we leave, whatever it says
-                    await self._smtp.quit(timeout=5)
-            self._drop()
+        """A connection under way is closed when its mail has left."""
+        self._closed = True
+        kept, self._kept = self._kept, []
+        await asyncio.gather(*(self._quit(smtp) for _, smtp in kept))
+
+    async def _taken(self) -> aiosmtplib.SMTP:
+        """A connection, and a place for it, which the caller releases."""
+        while True:
+            await self._places.acquire()
+            try:
+                return await self._connected()
+            except DelayedDeliveryError as error:
+                if self._open:
+                    log.info("%s; going on with %d connections", error, self._open)
+                    self._withhold()  # this place; another one becomes free, as its connection is open
+                    continue
+                self._restore()  # the relay is away, which says nothing of its limit
+                self._places.release()
+                raise
+            except BaseException:
+                self._places.release()
+                raise
+
+    def _withhold(self) -> None:
+        self._withheld += 1
+        self._withheld_at = time.monotonic()
+
+    def _restore(self) -> None:
+        for _ in range(self._withheld):
+            self._places.release()
+        self._withheld = 0
+
+    def _keep(self, smtp: aiosmtplib.SMTP) -> None:
+        now = time.monotonic()
+        for since, old in [*self._kept]:
+            if now - since >= FRESH_SECONDS:
+                self._kept.remove((since, old))
+                self._drop(old)
+        if self._closed:
+            self._drop(smtp)
+        else:
+            self._kept.append((now, smtp))
+
+    def _drop(self, smtp: aiosmtplib.SMTP) -> None:
+        smtp.close()
+        self._open -= 1
+
+    async def _quit(self, smtp: aiosmtplib.SMTP) -> None:
+        if smtp.is_connected:
+            with contextlib.suppress(aiosmtplib.SMTPException, OSError):  # we leave, whatever it says
+                await smtp.quit(timeout=5)
+        self._drop(smtp)
 
     async def _transaction(self, smtp: aiosmtplib.SMTP, sender: str, recipient: str, message: bytes) -> str:
         options = []
@@ -200,15 +269,32 @@ class SmtpMailer:
         return _told(answer.code, answer.message)
 
     async def _connected(self) -> aiosmtplib.SMTP:
-        """The kept connection if it still answers, else a new one."""
-        smtp = self._smtp
-        if smtp is not None and smtp.is_connected and time.monotonic() - self._used_at < FRESH_SECONDS:
-            with contextlib.suppress(aiosmtplib.SMTPException, OSError):  # it went stale: a new one tells more
-                await smtp.rset()
-                return smtp
-        self._drop()
-        self._smtp = smtp = await self._connect()
+        """A kept connection that still answers, else a new one."""
+        if self._withheld and time.monotonic() - self._withheld_at > LIMIT_SECONDS:
+            self._restore()
+        smtp = await self._fresh()
+        if smtp is None:
+            async with self._opening:
+                smtp = await self._fresh()  # one may have become free
+                if smtp is None:
+                    smtp = await self._connect()
+                    self._open += 1
         return smtp
+
+    async def _fresh(self) -> aiosmtplib.SMTP | None:
+        while self._kept:
+            since, smtp = self._kept.pop()
+            try:
+                if smtp.is_connected and time.monotonic() - since < FRESH_SECONDS:
+                    await smtp.rset()
+                    return smtp
+            except (aiosmtplib.SMTPException, OSError):
+                pass  # it went stale: a new one tells more
+            except BaseException:
+                self._drop(smtp)
+                raise
+            self._drop(smtp)
+        return None
 
     async def _connect(self) -> aiosmtplib.SMTP:
         relay = self._relay
@@ -257,11 +343,6 @@ class SmtpMailer:
             ) from error
         except (aiosmtplib.SMTPException, OSError) as error:
             raise DelayedDeliveryError(f"The relay {relay.host} cannot be used: {error}") from error
-
-    def _drop(self) -> None:
-        if self._smtp is not None:
-            self._smtp.close()
-        self._smtp = None
 
 
 def _told(code: int, message: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 import trustme
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from gateway.mail import Relay, mailer_from_url
+from gateway.mail import MOST_CONNECTIONS, Relay, mailer_from_url
 from gateway.ports import DelayedDeliveryError, Mailer, RefusedDeliveryError
 
 AUTHORITY, STRANGER = trustme.CA(), trustme.CA()
@@ -37,10 +37,23 @@ async def drops(server: SMTP) -> str:
     return "250 never seen"
 
 
+class Full(asyncio.Protocol):
+    """A server that has too many connections."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        transport.write(b"421 4.7.0 relay.example Error: too many connections\r\n")
+        transport.close()
+
+
 class Sink:
     """An SMTP server with a script for RCPT and one for the final dot; keeps what it accepted."""
 
     def __init__(self) -> None:
+        self.most = 100
+        """Connections that it takes at a time."""
+        self.turned_away = 0
+        self.quits = 0
         self.on_rcpt: list[str] = []
         self.on_dot: list[Answer] = []
         self.accepted: list[Envelope] = []
@@ -65,6 +78,19 @@ class Sink:
             self.tls.append(transport(server).get_extra_info("sslcontext") is not None)
         return reply
 
+    async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        self.quits += 1
+        return "221 Bye"
+
+    def live(self) -> list[SMTP]:
+        return [one for one in self.servers if one.transport is not None and not one.transport.is_closing()]
+
+    async def only(self, connections: int) -> None:
+        """Wait until no more are open."""
+        async with asyncio.timeout(5):
+            while len(self.live()) > connections:  # noqa: ASYNC110  # aiosmtpd has no event for it
+                await asyncio.sleep(0.01)
+
     def authenticate(
         self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: LoginPassword
     ) -> AuthResult:
@@ -83,7 +109,10 @@ async def relay(*, tls: bool = False, starttls: bool = False, **options: Any) ->
     CERTIFICATE.configure_cert(context)
     loop = asyncio.get_running_loop()
 
-    def accept() -> SMTP:
+    def accept() -> asyncio.Protocol:
+        if len(sink.live()) >= sink.most:
+            sink.turned_away += 1
+            return Full()
         sink.connections += 1
         server = SMTP(
             sink,
@@ -102,9 +131,8 @@ async def relay(*, tls: bool = False, starttls: bool = False, **options: Any) ->
         yield sink
     finally:
         listening.close()
-        for server in sink.servers:
-            if server.transport is not None and not server.transport.is_closing():
-                transport(server).abort()  # Python before 3.11.4 fails where TLS has closed it already
+        for server in sink.live():
+            transport(server).abort()  # Python before 3.11.4 fails where TLS has closed it already
         await listening.wait_closed()
         await asyncio.sleep(0)
 
@@ -134,11 +162,134 @@ async def test_the_relay_gets_what_was_sent() -> None:
     assert sink.connections == 1, "a fresh connection is used again"
 
 
-async def test_many_at_once_wait_for_each_other() -> None:
+class Slow:
+    """Final dots that are answered when they may be."""
+
+    def __init__(self) -> None:
+        self.waiting = 0
+        self._changed = asyncio.Condition()
+        self._over = asyncio.Event()
+
+    async def __call__(self, server: SMTP) -> str:
+        async with self._changed:
+            self.waiting += 1
+            self._changed.notify_all()
+        await self._over.wait()
+        return "250 2.0.0 queued as 2"
+
+    async def are(self, mails: int) -> None:
+        async with asyncio.timeout(5), self._changed:
+            await self._changed.wait_for(lambda: self.waiting == mails)
+
+    def answer(self) -> None:
+        self._over.set()
+
+
+def sending(opened: Mailer, mails: int) -> "list[asyncio.Task[str]]":
+    return [asyncio.create_task(send(opened, f"r{n}@example.com")) for n in range(mails)]
+
+
+async def test_a_few_leave_at_a_time_and_the_others_wait() -> None:
     async with relay() as sink, mailer(sink.url) as opened:
-        await asyncio.gather(*(send(opened, f"r{n}@example.com") for n in range(10)))
+        await asyncio.gather(*sending(opened, 10))
     assert sorted(envelope.rcpt_tos[0] for envelope in sink.accepted) == sorted(f"r{n}@example.com" for n in range(10))
-    assert sink.connections == 1
+    assert sink.connections == MOST_CONNECTIONS
+    assert sink.quits == MOST_CONNECTIONS, "all are closed in the end"
+
+
+async def test_slow_mails_hold_up_no_other() -> None:
+    slow = Slow()
+    async with relay() as sink, mailer(sink.url) as opened:
+        sink.on_dot = [slow] * (MOST_CONNECTIONS - 1)
+        held = sending(opened, MOST_CONNECTIONS - 1)
+        await slow.are(MOST_CONNECTIONS - 1)
+        for _ in range(3):
+            assert await send(opened) == "250 2.0.0 queued as 1"
+        slow.answer()
+        assert await asyncio.gather(*held) == ["250 2.0.0 queued as 2"] * (MOST_CONNECTIONS - 1)
+    assert sink.connections == MOST_CONNECTIONS
+
+
+@pytest.mark.parametrize("most", [1, 2])
+async def test_a_relay_that_limits_connections_gets_every_mail_over_fewer(most: int) -> None:
+    async with relay() as sink, mailer(sink.url) as opened:
+        sink.most = most
+        for _ in range(2):
+            await asyncio.gather(*sending(opened, 8))
+    assert len(sink.accepted) == 16
+    assert sink.connections == most
+    assert sink.turned_away == MOST_CONNECTIONS - most, "it is not asked again and again"
+
+
+async def test_a_limit_is_tried_again_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with relay() as sink, mailer(sink.url) as opened:
+        sink.most = 1
+        await asyncio.gather(*sending(opened, 4))
+        sink.most = 100
+        await asyncio.gather(*sending(opened, 4))
+        assert sink.connections == 1
+        monkeypatch.setattr("gateway.mail.LIMIT_SECONDS", 0.0)
+        await asyncio.gather(*sending(opened, 4))
+        assert sink.connections > 1
+
+
+async def test_a_relay_that_is_away_has_no_limit_when_it_is_back() -> None:
+    slow = Slow()
+    async with relay() as sink, mailer(sink.url) as opened:
+        sink.most = 1
+        await asyncio.gather(*sending(opened, 4))
+        sink.most = 0
+        transport(sink.servers[0]).abort()
+        delayed = await asyncio.gather(*sending(opened, 4), return_exceptions=True)
+        assert [type(one) for one in delayed] == [DelayedDeliveryError] * 4
+        sink.most = 100
+        sink.on_dot = [slow] * 4
+        held = sending(opened, 4)
+        await slow.are(4)
+        slow.answer()
+        await asyncio.gather(*held)
+
+
+async def test_a_wait_that_is_cancelled_costs_no_place() -> None:
+    slow, again = Slow(), Slow()
+    async with relay() as sink, mailer(sink.url) as opened:
+        sink.on_dot = [slow] * 4
+        held = sending(opened, 4)
+        await slow.are(4)
+        waiting = sending(opened, 3)
+        await asyncio.sleep(0)
+        for one in [*waiting, held.pop()]:
+            one.cancel()
+        slow.answer()
+        await asyncio.gather(*held)
+        sink.on_dot = [again] * 4
+        held = sending(opened, 4)
+        await again.are(4)
+        again.answer()
+        await asyncio.gather(*held)
+    assert sink.connections == 5, "the one of the cancelled mail is not used again"
+
+
+async def test_connections_that_are_not_needed_grow_old_and_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with relay() as sink, mailer(sink.url) as opened:
+        await asyncio.gather(*sending(opened, 4))
+        monkeypatch.setattr("gateway.mail.FRESH_SECONDS", 0.0)
+        await send(opened)
+        await sink.only(1)
+        assert len(sink.accepted) == 5
+
+
+async def test_a_mail_under_way_leaves_and_its_connection_is_not_kept() -> None:
+    slow = Slow()
+    async with relay() as sink:
+        opened = mailer_from_url(sink.url)
+        sink.on_dot = [slow]
+        [held] = sending(opened, 1)
+        await slow.are(1)
+        await opened.close()
+        slow.answer()
+        await held
+        await sink.only(0)
 
 
 async def test_a_connection_gone_stale_is_replaced() -> None:
