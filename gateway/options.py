@@ -36,6 +36,9 @@ LONGEST_WAIT = timedelta(days=90)
 LATE = timedelta(minutes=5)
 """So far in the past a time is taken for now; a mail may have been under way."""
 
+SECRET = frozenset({"password"})
+"""Of these, no value is told to anybody: a refusal stands in the logs of every relay that brought the mail."""
+
 _TAG = re.compile(r"\[([^\[\]]{1,300})\]")
 _WORDS = {
     "cover": ("cover", "yes"),
@@ -92,7 +95,8 @@ def written(subject: str, header: Mapping[str, str], allowed: Collection[str]) -
             ignored.append(name)
             return False
         if found.setdefault(name, value) != value:
-            raise BadField(name, f"The option {_said(name)} is given twice, as {found[name]!r} and as {value!r}.")
+            how = "" if name in SECRET else f", as {found[name]!r} and as {value!r}"
+            raise BadField(name, f"The option {_said(name)} is given twice{how}.")
         return True
 
     def tag(match: re.Match[str]) -> str:
@@ -105,6 +109,20 @@ def written(subject: str, header: Mapping[str, str], allowed: Collection[str]) -
         if option_name in NAMES:
             take(option_name, value.strip())
     return Written(" ".join(left.split()) if left != subject else subject, found, tuple(dict.fromkeys(ignored)))
+
+
+def without_secrets(subject: str) -> str:
+    """The subject as it may be kept where its options refuse the mail.
+
+    >>> without_secrets("Offer [password: s3cr3t] [fine]")
+    'Offer [password] [fine]'
+    """
+
+    def hidden(match: re.Match[str]) -> str:
+        option = _of_tag(match[1])
+        return f"[{option[0]}]" if option is not None and option[0] in SECRET else match[0]
+
+    return _TAG.sub(hidden, subject)
 
 
 def is_field(name: str) -> bool:

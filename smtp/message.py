@@ -31,7 +31,7 @@ from gateway.documents.parts import (
     see,
 )
 from gateway.errors import DocumentRefused, FaxgateError, MailLoop, NoDocument, OurTrouble
-from gateway.options import is_field, written
+from gateway.options import is_field, without_secrets, written
 from smtp import bounces
 
 Content = bytes | Path
@@ -134,7 +134,7 @@ def read(content: Content, options: Options) -> Message:
         _refuse_automatic(header)
         message = _with_options(message, header, options.mail_options)
     except FaxgateError as error:
-        return replace(message, refusal=error)
+        return replace(message, subject=without_secrets(message.subject), refusal=error)
     reader = _Reader(options, message.options.get("password", ""))
     try:
         reader.take(mime.leaves(octets, header, body))

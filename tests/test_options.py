@@ -56,6 +56,11 @@ def test_the_same_option_twice() -> None:
         written("[fine]", {"X-Fax-Resolution": "superfine"}, NAMES)
 
 
+def test_a_password_given_twice_is_not_told() -> None:
+    with pytest.raises(BadField, match=r"^The option password is given twice\.$"):
+        written("[password: s3cr3t]", {"X-Fax-Password": "0ther"}, NAMES)
+
+
 def test_what_is_meant() -> None:
     assert read({}, PARIS, NOW) == NONE
     found = read({"cover": "No", "resolution": "FINE", "mode": "photo", "to": "Bob", "cost_code": "4711"}, PARIS, NOW)

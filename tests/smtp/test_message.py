@@ -67,6 +67,16 @@ def test_what_a_program_sends_by_itself_is_not_faxed(said: str) -> None:
     assert read(octets(message), Options(faxed=False)).refusal is None  # the operator gets it
 
 
+@pytest.mark.parametrize("field", [{"X-Fax-Password": "0ther"}, {"Auto-Submitted": "auto-replied"}])
+def test_a_password_is_not_kept_with_a_refused_mail(field: dict[str, str]) -> None:
+    header = {"Subject": "Offer [password: s3cr3t]", **field}
+    octets_of_it = "".join(f"{name}: {value}\r\n" for name, value in header.items()).encode() + b"\r\ntext"
+    got = read(octets_of_it, Options(mail_options=frozenset({"password"})))
+    assert got.refusal is not None
+    assert got.subject == "Offer [password]"
+    assert "0ther" not in got.refusal.text
+
+
 def test_what_a_person_sends_may_say_so() -> None:
     message = with_pdf()
     message["Auto-Submitted"] = "no"
