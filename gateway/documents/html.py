@@ -2,17 +2,19 @@
 
 WeasyPrint sets it. Nothing is fetched: a picture is seen if it is in the document itself (`data:`) or a part of the
 same mail (`cid:`, RFC 2392); of any other its alternative text. Scripts are not known here. What is wider than the
-paper makes the page larger, in the same proportions, so that it is reduced and not cut off.
+paper, or higher and in one piece, makes the page larger, in the same proportions, so that it is reduced and not cut
+off; what would scroll in a browser is unrolled. What does not fit even so refuses the document.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from gateway.documents import pictures, refusals, text
+from gateway.documents.extent import extent, letters
 from gateway.documents.kinds import PICTURES, kind_of
 from gateway.documents.paper import Paper
 from gateway.documents.pictures import Picture
@@ -38,6 +40,17 @@ body { margin: 0; overflow-wrap: break-word }
 img, svg { max-width: 100%% }
 pre { white-space: pre-wrap }
 """
+_UNROLLED = """
+:not(img):not(svg):not(svg *):not(hr):not(object):not(input) {
+  height: auto !important; max-height: none !important; overflow: visible !important }
+"""
+"""Elements as high as what is in them: paper does not scroll, and what is set as one high box has no second page."""
+ROUNDS = 4
+"""How often it may be set: as it is, unrolled, and on a larger sheet."""
+_ENDLESS = 1e6
+"""Pixels."""
+_BLOCKS = re.compile("height|absolute|fixed|inline-|flex|grid|avoid", re.IGNORECASE)
+"""What can make a block that is not continued on a next page."""
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{1,40})", re.IGNORECASE)
 _DATA_URL = re.compile(r"data:[^\"')\s>]*")
 _NOT_SHOWN = re.compile(r"<!--.*?(?:-->|\Z)|<(style|script|title|head)\b.*?(?:</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE)
@@ -90,37 +103,40 @@ def write_pdf(
     weasyprint = text.weasyprint()
     fetcher = _fetcher(name, parts or {})
     width, height = paper.width * _POINT, paper.height * _POINT
-    rendered: Any = None
-    for _ in range(2):
-        style = weasyprint.CSS(string=_CSS % (width, height))
+    page = weasyprint.HTML(string=document, url_fetcher=fetcher)
+
+    def rendered(width: float, height: float, more: str = "") -> Any:
         try:
-            rendered = weasyprint.HTML(string=document, url_fetcher=fetcher).render(stylesheets=[style])
+            made = page.render(stylesheets=[weasyprint.CSS(string=_CSS % (width, height) + more)])
         except RecursionError as error:
             raise refusals.too_large(name, "its parts are nested too deep") from error
         if fetcher.refusal is not None:
             raise fetcher.refusal
-        if len(rendered.pages) > max_pages:
+        return made
+
+    # What is set as one block ends where its sheet ends, and WeasyPrint drops the rest of it. So the letters are
+    # counted on a sheet without an end, if there can be such a block.
+    endless = rendered(width, _ENDLESS).pages if _BLOCKS.search(document) else ()
+    whole, end, more = letters(endless), max((extent(one).bottom for one in endless), default=0.0), ""
+    for _ in range(ROUNDS):
+        made = rendered(width, height, more)
+        if len(made.pages) > max_pages:
             raise refusals.too_long(name, max_pages)
-        factor = min(WIDEST, max((right + MARGIN) / width for right in _right_edges(rendered)))
+        extents = [extent(page) for page in made.pages]
+        right, bottom = max(one.right for one in extents), max(one.bottom for one in extents)
+        lost = bool(whole and whole - letters(made.pages))
+        if not more and (lost or any(one.scrolled for one in extents)):
+            more = _UNROLLED
+            continue
+        lowest = max(bottom, end + 2 * MARGIN) if lost else bottom  # and lines that stay together
+        factor = max((right + MARGIN) / width, (lowest + MARGIN) / height if lowest > height else 0)
+        factor = min(factor, WIDEST * paper.width * _POINT / width)
         if factor <= 1.01:
             break
         width, height = width * factor, height * factor
-    rendered.write_pdf(pdf)
-
-
-def _right_edges(rendered: Any) -> Iterator[float]:
-    """How far to the right there is something to be seen, page by page."""
-    from weasyprint.formatting_structure import boxes  # type: ignore[import-untyped]
-
-    for page in rendered.pages:
-        yield max(
-            (
-                box.position_x + box.width
-                for box in page._page_box.descendants()  # noqa: SLF001  # it has no other name
-                if isinstance(box, boxes.TextBox | boxes.ReplacedBox) and isinstance(box.width, int | float)
-            ),
-            default=0,
-        )
+    if lost or right > width or bottom > height:
+        raise refusals.too_large(name, "a part of it does not fit on the paper")
+    made.write_pdf(pdf)
 
 
 def _fetcher(name: str, parts: Mapping[str, bytes]) -> Any:

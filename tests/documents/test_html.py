@@ -29,6 +29,16 @@ def set_in(folder: Path, document: str, parts: dict[str, bytes] | None = None, p
         return [page.get_textpage().get_text_range().strip() for page in pdf]
 
 
+def seen_in(folder: Path) -> str:
+    """The words that lie on the paper, and not beside it or behind what cuts them off."""
+    with pdfium.PdfDocument(folder / "html.pdf") as pdf:
+        words = []
+        for page in pdf:
+            width, height = page.get_size()
+            words.append(page.get_textpage().get_text_bounded(0, 0, width, height))
+        return "\n".join(words)
+
+
 def black(folder: Path, page: int = 0) -> np.ndarray:
     """What is dark on a page of what was set, at 100 pixels an inch."""
     with pdfium.PdfDocument(folder / "html.pdf") as pdf:
@@ -76,6 +86,63 @@ PICTURES = [
     pytest.param(image_bytes(arrow(), "WEBP"), id="WebP"),
     pytest.param(image_bytes(arrow("CMYK"), "JPEG"), id="CMYK"),
 ]
+
+
+ROWS = "<br>".join(f"row-{n}." for n in range(80))
+LAST = "row-79."
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        f"<div style='height: 300px; overflow: auto'>{ROWS}</div>",
+        f"<div style='height: 300px; overflow: scroll'><div style='height: 9000px'>{ROWS}</div></div>",
+        f"<body style='height: 100px'>{ROWS}",
+        f"<body style='height: 100px; overflow: hidden'>{ROWS}",
+        f"<div style='height: 50px'>{ROWS}</div>",
+        f"<div style='display: inline-block'>{ROWS}</div>",
+        f"<div style='position: absolute; top: 0; width: 600px'>{ROWS}</div>",
+        f"<p>Above<div style='position: absolute; top: 2000px'>{LAST}</div>",
+        f"<p>Left<div style='position: absolute; left: 1500px'>{LAST}</div>",
+    ],
+)
+def test_what_a_browser_scrolls_to_is_on_the_paper(tmp_path: Path, document: str) -> None:
+    set_in(tmp_path, document)
+    assert LAST in seen_in(tmp_path)
+
+
+def test_what_a_browser_scrolls_to_aside_is_on_the_paper(tmp_path: Path) -> None:
+    set_in(tmp_path, f"<div style='width: 100px; overflow: auto; white-space: nowrap'>{'word ' * 10}</div>")
+    assert black(tmp_path)[:, 300:].any()
+
+
+@pytest.mark.parametrize(
+    "place", ["position: absolute; left: 9000px", "position: absolute; top: 9000px", "margin-left: 9000px"]
+)
+def test_what_fits_on_no_paper_refuses_the_document(tmp_path: Path, place: str) -> None:
+    with pytest.raises(DocumentRefused, match="does not fit on the paper"):
+        set_in(tmp_path, f"<p>Seen<div style='{place}'>Lost</div>")
+
+
+def test_a_block_that_no_page_continues_refuses_the_document(tmp_path: Path) -> None:
+    with pytest.raises(DocumentRefused, match="does not fit on the paper"):
+        set_in(tmp_path, f"<div style='position: absolute; top: 0; width: 600px'>{ROWS * 4}</div>")
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "<div style='height: 20px; overflow: hidden'>no<br>no<br><span style='margin-left: 5000px'>no</div>",
+        "<div style='position: absolute; left: -9999px'>for those who listen</div>",
+        "<div style='position: absolute; top: 9000px; visibility: hidden'>no</div>",
+    ],
+)
+def test_what_a_browser_never_shows_changes_nothing(tmp_path: Path, hidden: str) -> None:
+    set_in(tmp_path, "<p>Seen")
+    alone = black(tmp_path)
+    set_in(tmp_path, f"<p>Seen{hidden}")
+    assert black(tmp_path).shape == alone.shape
+    assert not black(tmp_path)[150:].any()
 
 
 @pytest.mark.parametrize("picture", PICTURES)
