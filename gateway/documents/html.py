@@ -45,7 +45,7 @@ _UNROLLED = """
   height: auto !important; max-height: none !important; overflow: visible !important }
 """
 """Elements as high as what is in them: paper does not scroll, and what is set as one high box has no second page."""
-ROUNDS = 4
+ROUNDS = 3
 """How often it may be set: as it is, unrolled, and on a larger sheet."""
 _ENDLESS = 1e6
 """Pixels."""
