@@ -664,9 +664,11 @@ def test_every_option_that_is_described_exists(tmp_path: Path) -> None:
     assert "node_spool" in options
     values = {"password_file": tmp_path / "word", "dial": "sofia/gateway/trunk/{number}", "spool": "/a"}
     values |= {"node_spool": "/b", "channels": 2, "t38": "never", "codecs": "PCMU", "country": "US", "name": "a"}
+    values |= {"header": "gateway"}
     url = "freeswitch://host?" + "&".join(f"{name}={values[name]}" for name in options)
     described = read_options(url, tmp_path)
     assert (described.t38, described.country, described.codecs) == ("never", "US", ("PCMU",))
+    assert described.header == "gateway"
 
 
 def test_the_gateway_says_what_the_table_of_its_troubles_names() -> None:

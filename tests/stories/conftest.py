@@ -151,11 +151,13 @@ class House:
         async with self.app.store.read() as connection:
             return await smtplog.page(connection, self.account.id)
 
-    async def mail(self, to: str) -> EmailMessage:
-        """Wait for the mail that this person gets."""
+    async def mail(self, to: str, subject: str = "") -> EmailMessage:
+        """Wait for the mail that this person gets, whose subject begins so."""
 
         async def found() -> EmailMessage | None:
-            return next((mail for mail in self.mails() if to in str(mail["To"])), None)
+            return next(
+                (mail for mail in self.mails() if to in mail["To"] and mail["Subject"].startswith(subject)), None
+            )
 
         return await self.until(found, f"a mail to {to}")
 
