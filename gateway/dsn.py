@@ -21,7 +21,8 @@ from gateway import xtext
 from gateway.accounts import Account, Faxbox
 from gateway.explanations import Explanation, explain
 from gateway.fax import Attempt, CallResult, Fax, Status
-from gateway.letters import Letterhead
+from gateway.letters import MESSAGE_ID, Letterhead
+from gateway.resuming import pages_before
 from gateway.retry import TRUNK_DOWN, UNCOUNTED_FOR
 from gateway.waiting import next_call, so_far
 from gateway.wording import number_words, one_line, pages_words, time_words, zone_of
@@ -138,7 +139,7 @@ def _header(head: Letterhead, fax: Fax, action: str, boundary: str) -> Iterator[
     yield f"Subject: {outcome}: your fax to {number_words(fax.destination or fax.to_number)}\r\n"
     yield f"Date: {format_datetime(head.date)}\r\n"
     yield f"Message-ID: <{head.notice_id}@{head.hostname}>\r\n"
-    if _MESSAGE_ID.fullmatch(fax.message_id.strip()):
+    if MESSAGE_ID.fullmatch(fax.message_id.strip()):
         yield f"In-Reply-To: {fax.message_id.strip()}\r\n"
         yield f"References: {fax.message_id.strip()}\r\n"
     yield "Auto-Submitted: auto-replied\r\n"  # RFC 3834 5
@@ -146,9 +147,6 @@ def _header(head: Letterhead, fax: Fax, action: str, boundary: str) -> Iterator[
     yield f"X-Faxgate-Fax: {fax.id}\r\n"
     yield "MIME-Version: 1.0\r\n"
     yield f'Content-Type: multipart/report; report-type=delivery-status;\r\n\tboundary="{boundary}"\r\n'
-
-
-_MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,240}@[!-;=?-~]{1,240}>")
 
 
 def _field(name: str, value: str) -> str:
@@ -252,7 +250,7 @@ def _told(fax: Fax, calls: Sequence[Attempt], action: str, now: datetime, zone: 
         return f"Your fax to {to} was delivered.", Explanation(f"The recipient's fax machine confirmed {pages}.", "")
     if action == DELAYED:
         return f"Your fax to {to} has not got through yet.", Explanation(
-            f"{so_far(fax, _before(calls))} It is still being tried.",
+            f"{so_far(fax, pages_before(calls))} It is still being tried.",
             f"The next call: {next_call(fax, now, zone)}. You need not send it again.",
         )
     if fax.status is Status.CANCELLED:
@@ -275,9 +273,4 @@ def _is_unknown(calls: Sequence[Attempt]) -> bool:
 def _why(fax: Fax, calls: Sequence[Attempt]) -> Explanation:
     if fax.result is None or fax.result.success:
         return Explanation(one_line(fax.error, 500) or "The fax could not be sent.", "")
-    return explain(fax.result, _before(calls))
-
-
-def _before(calls: Sequence[Attempt]) -> int:
-    """The pages that had arrived before the call that the result is of."""
-    return next((call.first_page - 1 for call in reversed(calls) if call.result), 0)
+    return explain(fax.result, pages_before(calls))

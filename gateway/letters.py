@@ -214,7 +214,7 @@ for _name in ("in-reply-to", "references"):
     _headers.map_to_type(_name, MessageIDHeader)  # type: ignore[arg-type]  # a mixin of it, as all of them are
 _POLICY = policy.SMTP.clone(header_factory=_headers, cte_type="7bit")
 
-_MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,240}@[!-;=?-~]{1,240}>")
+MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,240}@[!-;=?-~]{1,240}>")
 """What of a foreign Message-ID is safe to repeat: one id in angle brackets, printable ASCII."""
 
 
@@ -228,7 +228,7 @@ def _letter(
     message["Subject"] = subject
     message["Date"] = head.date
     message["Message-ID"] = f"<{head.notice_id}@{head.hostname}>"
-    if answers and _MESSAGE_ID.fullmatch(answers.message_id.strip()):
+    if answers and MESSAGE_ID.fullmatch(answers.message_id.strip()):
         message["In-Reply-To"] = answers.message_id.strip()
         message["References"] = answers.message_id.strip()
     # RFC 3834 5: nobody's vacation notice shall answer; Exchange wants it in its own words.

@@ -27,6 +27,7 @@ from gateway.ports import (
     RefusedDeliveryError,
     Texter,
 )
+from gateway.resuming import pages_before
 from gateway.stationery import Templates
 from gateway.store import accounts, attempts, faxes, notices, stranded
 from gateway.store.engine import Store
@@ -292,7 +293,7 @@ class Postman:
             return await asyncio.to_thread(letters.inbound_fax, head, fax, box, account, enclosed)
         if notice.kind == RECEIPT:
             return letters.receipt(head, fax, box, account, await self._enclosures.of(fax, box))
-        before = next((call.first_page - 1 for call in reversed(calls) if call.result), 0)
+        before = pages_before(calls)
         if notice.kind == STILL_TRYING:
             return letters.still_trying(head, fax, box, account, before=before)
         if fax.status is Status.CANCELLED:

@@ -22,3 +22,8 @@ def of_document(result: CallResult, first_page: int, pages: int) -> CallResult:
     if first_page == 1:
         return result
     return replace(result, pages=first_page - 1 + result.pages, total_pages=pages)
+
+
+def pages_before(calls: Sequence[Attempt]) -> int:
+    """The pages that had arrived before the call that the result of a fax is of: its last one that has a result."""
+    return next((call.first_page - 1 for call in reversed(calls) if call.result), 0)
