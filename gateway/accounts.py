@@ -141,6 +141,18 @@ class Token:
     """The key that was exchanged for it, with which it ends."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """A name and a password with which a mail program logs in (RFC 4954). The password itself is kept by nobody."""
+
+    id: str
+    account_id: str
+    faxbox_id: str | None
+    """The faxbox that it sends through; any of the account, if None."""
+    name: str
+    created_at: datetime
+
+
 def is_below(name: str, domain: str) -> bool:
     """
     >>> is_below("a.fax.example", "fax.example"), is_below("fax.example", "fax.example")

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from gateway.errors import BadAddress
 from gateway.fax import DsnRequest
-from gateway.ids import new_id
 from smtp import replies, wishes
 from smtp.addresses import Address, BadSyntaxError, check_sender, read_argument
+from smtp.client import Client
 from smtp.connection import Connection
 from smtp.maildata import MailData
-from smtp.transaction import Transaction, new_entry
+from smtp.transaction import Transaction
 
 if TYPE_CHECKING:
     from smtp.server import Server
@@ -166,9 +166,8 @@ class Session(Connection):
         return ""
 
     def _begin(self, sender: str, wanted: DsnRequest | None = None, *, utf8: bool = False) -> Transaction:
-        trusted = self._policy.trusts(self.host)
-        entry = new_entry(new_id(), self.peer, self._helo, sender, trusted=trusted)
-        return Transaction(self._server.gateway, self._policy, entry, wanted or DsnRequest(), utf8=utf8)
+        client = Client(host=self.host, peer=self.peer, helo=self._helo)
+        return Transaction(self._server.gateway, self._policy, client, sender, wanted or DsnRequest(), utf8=utf8)
 
     async def _refuse_mail(self, sender: str, reply: str, detail: str = "") -> None:
         """A sender that is refused at MAIL is a transaction too, and in the smtplog."""

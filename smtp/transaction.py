@@ -18,6 +18,7 @@ from gateway.accounts import Account
 from gateway.bounces import Returned
 from gateway.errors import FaxgateError, NotPermitted, OurTrouble, Refused, UnknownDomain
 from gateway.fax import DsnRequest, LeftOut
+from gateway.ids import new_id
 from gateway.operator_mail import Passage, to_operator
 from gateway.outbound.submit import MailedDocument, Origin, Submission
 from gateway.routing import BounceRoute, FaxRoute, OperatorRoute
@@ -25,6 +26,7 @@ from gateway.smtplog import AttachmentLog, RecipientLog, SmtplogEntry
 from gateway.wording import zone_of
 from smtp import replies
 from smtp.addresses import Address
+from smtp.client import Client
 from smtp.message import FAXED, LEFT_OUT, Message, Options
 from smtp.policy import Policy
 
@@ -80,9 +82,20 @@ class Gateway:
 
 class Transaction:
     def __init__(
-        self, gateway: Gateway, policy: Policy, entry: SmtplogEntry, wanted: DsnRequest, *, utf8: bool = False
+        self, gateway: Gateway, policy: Policy, client: Client, sender: str, wanted: DsnRequest, *, utf8: bool = False
     ) -> None:
-        self.entry = entry
+        """`sender` is the envelope sender, empty for the null reverse path."""
+        self.client = client
+        self._trusted = policy.trusts(client.host)
+        self.entry = SmtplogEntry(
+            id=new_id(),
+            received_at=datetime.now(UTC),
+            peer=client.peer,
+            helo=client.helo,
+            tls=client.tls,
+            sender=sender,
+            authentication=TRUSTED if self._trusted else "none: the peer is in no trusted network",
+        )
         self.wanted = wanted
         """What MAIL has asked to be told."""
         self.utf8 = utf8
@@ -152,19 +165,18 @@ class Transaction:
         if address.domain.startswith("["):
             raise UnknownDomain("This fax service takes no address literals.")
         sender = self.entry.sender
-        trusted = self.entry.authentication == TRUSTED
         try:
             route = await self._gateway.routing.route(sender, address.local, address.domain)
         except NotPermitted as error:
             if not sender:
                 raise NO_SENDER from error
-            if not trusted:
+            if not self._trusted:
                 raise UNPROVEN from error  # the same as below: strangers cannot ask who may send
             raise
         if isinstance(route, FaxRoute):
             if not sender:
                 raise NO_SENDER
-            if not trusted:
+            if not self._trusted:
                 raise UNPROVEN
         return route
 
@@ -318,15 +330,3 @@ class Transaction:
         if not isinstance(error, Refused):
             log.warning("smtp %s: %s %s", self.entry.id, error, error.detail)
         return replies.of_error(error, utf8=self.utf8)
-
-
-def new_entry(entry_id: str, peer: str, helo: str, sender: str, *, trusted: bool) -> SmtplogEntry:
-    """The smtplog entry with which a transaction begins."""
-    return SmtplogEntry(
-        id=entry_id,
-        received_at=datetime.now(UTC),
-        peer=peer,
-        helo=helo,
-        sender=sender,
-        authentication=TRUSTED if trusted else "none: the peer is in no trusted network",
-    )
