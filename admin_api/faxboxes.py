@@ -266,6 +266,14 @@ class Faxboxes:
                 scope="admin",
                 gives=FaxboxDetail,
             ),
+            Operation(
+                method="POST",
+                path=f"{item}/callback_secret",
+                answer=self.new_secret,
+                summary="Sign its callbacks with a new secret, for 24 hours with the former one too",
+                scope="admin",
+                gives=FaxboxDetail,
+            ),
         ]
 
     async def get_list(self, request: Request) -> Response:
@@ -315,6 +323,14 @@ class Faxboxes:
 
         await self.administration.delete_faxbox(account_of(request), _id(request), check)
         return success(request, seen(request, deleted[0]))
+
+    async def new_secret(self, request: Request) -> Response:
+        """POST /accounts/{account_id}/faxboxes/{faxbox_id}/callback_secret"""
+
+        def check(box: Faxbox) -> None:
+            check_if_match(request, str(box.revision))
+
+        return _answer(request, await self.administration.new_callback_secret(account_of(request), _id(request), check))
 
 
 def seen(request: Request, box: Faxbox) -> dict[str, Any]:

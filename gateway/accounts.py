@@ -99,12 +99,20 @@ class Faxbox:
     """What stands on its cover pages for those who got them by mistake."""
     callback_secret: str = ""
     """With which its callbacks are signed (`gateway.signing`)."""
+    former_secret: str = ""
+    """The one before, with which they are signed beside until `former_secret_until`."""
+    former_secret_until: datetime | None = None
     mail_shows: str = PICTURE
     """What is told of a fax shows of it: `nothing`, `text`, `picture` or `fax`."""
     mail_attach: str = PDF
     """As what a fax is attached: `pdf`, `tiff`, `both`, or not at all but by a `link`."""
     mail_options: tuple[str, ...] = ()
     """Which options count in mails to it (`gateway.options.NAMES`)."""
+
+    def secrets(self, now: datetime) -> tuple[str, ...]:
+        """With which its callbacks are signed now, the newest first."""
+        former = self.former_secret if self.former_secret_until and now < self.former_secret_until else ""
+        return tuple(secret for secret in (self.callback_secret, former) if secret)
 
     @property
     def number(self) -> str:

@@ -24,7 +24,7 @@ from gateway.accounts import KEY, NEVER, PDF, PICTURE, TOKEN, Account, Faxbox, N
 from gateway.clock import Clock
 from gateway.errors import BadField, Conflict, NotFound, NotPermitted
 from gateway.ids import new_id
-from gateway.signing import new_secret
+from gateway.signing import CHANGEOVER, new_secret
 from gateway.store import accounts
 from gateway.store.engine import Store
 from gateway.store.wake import ACCOUNTS, Wake
@@ -192,6 +192,18 @@ class Administration:
             await accounts.change_faxbox(connection, after)
         await self._wake.notify(ACCOUNTS)
         return after
+
+    async def new_callback_secret(self, account_id: str, faxbox_id: str, check: Callable[[Faxbox], None]) -> Faxbox:
+        """Give a faxbox another secret for its callbacks; they are signed with the former one too for a while."""
+
+        def decide(box: Faxbox) -> Faxbox:
+            check(box)
+            until = self._clock.now() + CHANGEOVER
+            return replace(
+                box, callback_secret=new_secret(), former_secret=box.callback_secret, former_secret_until=until
+            )
+
+        return await self.change_faxbox(account_id, faxbox_id, decide)
 
     async def delete_faxbox(self, account_id: str, faxbox_id: str, check: Callable[[Faxbox], None]) -> None:
         """Delete a faxbox; its numbers stay with the account, answered by nobody. Raises Conflict while anything of it

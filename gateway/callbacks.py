@@ -53,7 +53,7 @@ class HttpCallbacks:
             "User-Agent": "faxgate",
             "Content-Type": content_type,
             "Content-Length": str(len(body)),
-            **_signed(key, order.secret, body),
+            **_signed(key, order.secrets, body),
         }
         try:
             async with asyncio.timeout(self._total):
@@ -114,9 +114,9 @@ def _body(order: CallbackOrder) -> tuple[str, bytes]:
     return "application/x-www-form-urlencoded", urlencode(flat).encode()
 
 
-def _signed(key: str, secret: str, body: bytes) -> dict[str, str]:
+def _signed(key: str, secrets: Sequence[str], body: bytes) -> dict[str, str]:
     try:
-        return signed(key, secret, body, datetime.now(UTC))
+        return signed(key, secrets, body, datetime.now(UTC))
     except ValueError as error:
         raise RefusedDeliveryError(f"The callback cannot be signed: its secret {error}.") from error
 

@@ -216,8 +216,8 @@ class CallbackOrder:
     """`post` or `put`."""
     form: bool = False
     """As a form, not as JSON."""
-    secret: str = field(default="", repr=False)
-    """`whsec_` and a key in Base64, with which it is signed; not signed if empty."""
+    secrets: Sequence[str] = field(default=(), repr=False)
+    """Each `whsec_` and a key in Base64, with which it is signed; not signed if there is none."""
     kind: str
     """As `fax.completed`."""
     data: Mapping[str, object]

@@ -78,13 +78,13 @@ class OutdatedError(Exception):
     """What a notice has to say is not true any more."""
 
 
-def _order(notice: Notice, known: Known) -> CallbackOrder:
+def _order(notice: Notice, known: Known, now: datetime) -> CallbackOrder:
     callback = callback_of(known.box, known.fax.direction)
     return CallbackOrder(
         url=notice.recipient,
         method=callback.get("method", "post"),
         form=callback.get("type") == "www-url-form-encoded",
-        secret=known.box.callback_secret if known.box else "",
+        secrets=known.box.secrets(now) if known.box else (),
         kind=messages.event(known.fax),
         data=messages.facts(known),
         at=notice.created_at,
@@ -234,7 +234,8 @@ class Postman:
                 text = messages.text(await self._known(notice))
                 return await self._texter.send(recipient=notice.recipient, text=text, key=notice.id)
             case notices.CALLBACK:
-                return await self._callbacks.send(_order(notice, await self._known(notice)), key=notice.id)
+                order = _order(notice, await self._known(notice), self._clock.now())
+                return await self._callbacks.send(order, key=notice.id)
             case _:
                 message = await self._letter(notice)
                 return await self._mailer.send(

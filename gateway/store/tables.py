@@ -104,6 +104,8 @@ faxbox = Table(
     Column("mail_attach", String(8), nullable=False, server_default="pdf"),
     _json("mail_options"),
     _text("callback_secret"),
+    _text("former_secret"),
+    Column("former_secret_until", Utc, nullable=True),
     # As it was written: a domain, or an address at it. `domain` holds the domain itself.
     _text("custom_address"),
     _json("inbound_email"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import timedelta
 from dataclasses import replace
 from typing import Any
 
@@ -350,6 +351,29 @@ async def test_the_secret_of_its_callbacks_is_for_administrators(
     async with store.begin() as connection:
         await accounts.add_token(connection, "reader", alice.account.id, ["read"], SUBMITTED)
     reader = {"X-Auth-Token": "reader"}
+    refused = await client.post(f"{path(alice, box['id'])}/callback_secret", headers=reader)
+    assert refused.status_code == 403
     seen = data_of(await client.get(path(alice, box["id"]), headers=reader))
     listed = data_of(await client.get(path(alice), headers=reader))
     assert all("callback_secret" not in one for one in (seen, *listed))
+
+
+async def test_a_secret_is_replaced_and_the_former_one_signs_for_a_day(
+    client: httpx.AsyncClient, house: House, store: Store
+) -> None:
+    alice = house.alice
+    box = await make(client, alice, **FULL)
+    item = f"{path(alice, box['id'])}/callback_secret"
+    outdated = await client.post(item, headers={**alice.headers, "If-Match": '"99"'})
+    assert outdated.status_code == 412
+    replaced = data_of(await client.post(item, headers=alice.headers))
+    assert len(key_of(replaced["callback_secret"])) == 32
+    assert replaced["callback_secret"] != box["callback_secret"]
+    assert not [name for name in replaced if name.startswith("former")]
+    async with store.read() as connection:
+        stored = await accounts.faxbox(connection, box["id"])
+    both = (replaced["callback_secret"], box["callback_secret"])
+    assert stored.former_secret_until is not None
+    assert stored.secrets(stored.former_secret_until - timedelta(seconds=1)) == both
+    assert stored.secrets(stored.former_secret_until) == both[:1]
+    assert timedelta(hours=23) < stored.former_secret_until - SUBMITTED

@@ -20,7 +20,7 @@ LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 SECRET = new_secret()
 ORDER = CallbackOrder(
     url="",
-    secret=SECRET,
+    secrets=(SECRET,),
     kind="fax.completed",
     data={"id": "f1", "pages": 2, "error_message": "", "result_code": None},
     at=datetime(2026, 11, 28, 12, tzinfo=UTC),
@@ -52,6 +52,15 @@ async def test_what_is_sent_is_signed(receiver: Receiver) -> None:
         Webhook(new_secret()).verify(body, headers)
 
 
+async def test_while_a_secret_is_replaced_either_verifies(receiver: Receiver) -> None:
+    former = new_secret()
+    await send(receiver, secrets=(SECRET, former))
+    [(_, headers, body)] = receiver.got
+    assert Webhook(SECRET).verify(body, headers) == Webhook(former).verify(body, headers)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(new_secret()).verify(body, headers)
+
+
 async def test_a_form(receiver: Receiver) -> None:
     await send(receiver, method="put", form=True)
     [(method, headers, body)] = receiver.got
@@ -68,7 +77,7 @@ async def test_a_form(receiver: Receiver) -> None:
 
 
 async def test_without_a_secret_nothing_is_signed(receiver: Receiver) -> None:
-    await send(receiver, secret="")
+    await send(receiver, secrets=())
     assert "webhook-signature" not in receiver.got[0][1]
 
 
