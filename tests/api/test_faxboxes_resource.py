@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from datetime import timedelta
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import httpx
