@@ -34,6 +34,8 @@ def to_e164(local_part: str, country: str) -> str:
     if len(written) > MAX_WRITTEN or not WRITTEN.fullmatch(written) or not re.search("[0-9]", written):
         raise BadNumber(f"{local_part[:MAX_WRITTEN]} is not a telephone number; {_FORM}")
     digits = re.sub("[^0-9]", "", written)
+    if _is_emergency(digits, country, international=written.startswith("+")):
+        raise BadNumber(f"{local_part} is an emergency number: a fax never calls it.")
     if written.startswith("+"):
         number = _possible("+" + digits, digits, None)
     else:
@@ -59,6 +61,18 @@ def _without_rfc3192(local_part: str) -> str:
     if service.upper() != "FAX":
         raise BadNumber(f"{service[:MAX_WRITTEN]}= is not a fax address (RFC 3192): write FAX=+15551234567.")
     return number
+
+
+def _is_emergency(digits: str, country: str, *, international: bool) -> bool:
+    """Whether somebody who dials these digits gets the police or an ambulance: there, or in their own country."""
+    if not international:
+        return bool(phonenumbers.is_emergency_number(digits, country))
+    known = phonenumbers.COUNTRY_CODE_TO_REGION_CODE
+    return any(
+        phonenumbers.is_emergency_number(digits[length:], region)
+        for length in (1, 2, 3)
+        for region in known.get(int(digits[:length]), ())
+    )
 
 
 def _with_exit_code(digits: str) -> PhoneNumber | None:

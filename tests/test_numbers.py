@@ -49,6 +49,11 @@ READ = [
     ("011 44 20 7123 4567", "JM", "+442071234567"),
 ]
 
+EMERGENCIES = [
+    ("911", "US"), ("9-1-1", "CA"), ("112", "DE"), ("110", "DE"), ("999", "GB"), ("000", "AU"), ("15", "FR"),
+    ("+1911", "DE"), ("+49112", "US"), ("+44999", "GB"), ("FAX=+1911", "US"),
+]  # fmt: skip
+
 REFUSED = [
     ("", "US"), ("+", "US"), ("()", "US"), ("911", "US"), ("112", "DE"), ("1234567", "US"), ("+1555123456", "US"),
     ("+155512345678901", "US"), ("4155551234x12", "US"), ("4155551234 ext. 12", "US"), ("1-800-FLOWERS", "US"),
@@ -121,3 +126,13 @@ def test_no_letter_is_stripped(letters: str, place: int) -> None:
     number = "5551234567"
     with pytest.raises(BadNumber):
         to_e164(number[:place] + letters + number[place:], "US")
+
+
+@pytest.mark.parametrize(("written", "country"), EMERGENCIES)
+def test_an_emergency_number_is_never_called(written: str, country: str) -> None:
+    with pytest.raises(BadNumber, match="emergency number"):
+        to_e164(written, country)
+
+
+def test_what_only_begins_like_an_emergency_number_is_dialled() -> None:
+    assert to_e164("155512345", "FR") == "+33155512345"
