@@ -1,4 +1,8 @@
-"""Alembic's entry: migrations run on the connection that `gateway.store.engine` has opened."""
+"""Alembic's entry: migrations run on the connection that `gateway.store.engine` has opened.
+
+A table is never made anew (`recreate="never"`): on SQLite that drops the old one, and with it go the rows that refer to
+it (ON DELETE CASCADE), which no transaction can keep: foreign keys are switched off outside of one only.
+"""
 
 from alembic import context
 

@@ -10,10 +10,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("faxbox", schema=None) as batch_op:
+    with op.batch_alter_table("faxbox", recreate="never") as batch_op:
         batch_op.add_column(sa.Column("resume", sa.Boolean(), server_default=sa.text("false"), nullable=False))
 
-    with op.batch_alter_table("attempt", schema=None) as batch_op:
+    with op.batch_alter_table("attempt", recreate="never") as batch_op:
         batch_op.add_column(sa.Column("v17", sa.Boolean(), server_default=sa.text("true"), nullable=False))
         batch_op.add_column(sa.Column("t38", sa.Boolean(), nullable=True))
         batch_op.add_column(sa.Column("first_page", sa.Integer(), server_default="1", nullable=False))
@@ -30,7 +30,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("account_id", "number", name=op.f("pk_destination")),
     )
-    with op.batch_alter_table("destination", schema=None) as batch_op:
+    with op.batch_alter_table("destination", recreate="never") as batch_op:
         batch_op.create_index(batch_op.f("ix_destination_at"), ["at"], unique=False)
 
     op.create_table(

@@ -13,11 +13,11 @@ depends_on = None
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("notice", schema=None) as batch_op:
+    with op.batch_alter_table("notice", recreate="never") as batch_op:
         batch_op.add_column(sa.Column("way", sa.String(length=8), server_default="email", nullable=False))
         batch_op.create_index("ix_notice_listing", ["account_id", "created_at", "id"], unique=False)
 
-    with op.batch_alter_table("faxbox", schema=None) as batch_op:
+    with op.batch_alter_table("faxbox", recreate="never") as batch_op:
         batch_op.add_column(sa.Column("callback_secret", sa.Text(), server_default="", nullable=False))
     connection = op.get_bind()
     for faxbox_id in list(connection.execute(sa.text("SELECT id FROM faxbox")).scalars()):

@@ -11,7 +11,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("fax", schema=None) as batch_op:
+    with op.batch_alter_table("fax", recreate="never") as batch_op:
         batch_op.add_column(
             sa.Column(
                 "dsn", sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"), nullable=True

@@ -10,5 +10,5 @@ depends_on = None
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("fax", schema=None) as batch_op:
+    with op.batch_alter_table("fax", recreate="never") as batch_op:
         batch_op.add_column(sa.Column("told_late_at", sa.DateTime(timezone=True), nullable=True))

@@ -12,6 +12,6 @@ depends_on = None
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("faxbox") as batch_op:
+    with op.batch_alter_table("faxbox", recreate="never") as batch_op:
         batch_op.add_column(sa.Column("former_secret", sa.Text(), server_default="", nullable=False))
         batch_op.add_column(sa.Column("former_secret_until", Utc(), nullable=True))
