@@ -1,8 +1,9 @@
 """The accounts: the superuser sees and makes all, an account's admins their own and those below it.
 
-`domains`, `max_calls` and `parent_id` are the superuser's to set: domains are unique in the installation, and calls
-cost money. A child that an account's admin makes may make as many calls at a time as its parent. An account is deleted
-by those above it, when nothing of it is in progress and no account is below it (409 before).
+`domains`, `max_calls`, `parent_id`, and what may be spent, are the superuser's to set: domains are unique in the
+installation, and calls cost money. A child that an account's admin makes may make as many calls at a time as its
+parent, and what it sends counts for its parent too. An account is deleted by those above it, when nothing of it is in
+progress and no account is below it (409 before).
 """
 
 from dataclasses import dataclass, replace
@@ -13,15 +14,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
-from admin_api import paging
+from admin_api import paging, spending
 from admin_api.auth import ADMIN, account_of, caller
 from admin_api.changes import decided, given, of_fields, partial_of
 from admin_api.envelope import revision_of, success
 from admin_api.operations import ACCOUNT, Operation
 from admin_api.representation import gregorian
 from admin_api.revisions import check_if_match, not_modified
+from admin_api.spending import Limits, NumberRules
 from gateway.accounts import Account
-from gateway.administration import Administration
+from gateway.administration import SUPERUSERS, Administration
 from gateway.checks import MOST, MOST_CALLS
 from gateway.errors import BadField, NotPermitted
 from gateway.store import accounts
@@ -53,6 +55,11 @@ class AccountFields(BaseModel):
     parent_id: str | None = Field(
         default=None, pattern="^[0-9a-f]{32}$", description="The account above it, whose admins act for it."
     )
+    number_rules: Annotated[NumberRules, Field(description="Superuser only.")] = Field(default_factory=NumberRules)
+    limits: Annotated[Limits, Field(description="Superuser only.")] = Field(default_factory=Limits)
+    sender_limits: Annotated[Limits, Field(description="The same of each sender. Superuser only.")] = Field(
+        default_factory=Limits
+    )
 
 
 class AccountDetail(TypedDict):
@@ -66,6 +73,9 @@ class AccountDetail(TypedDict):
     timezone: str
     max_calls: int
     parent_id: str | None
+    number_rules: dict[str, list[str]]
+    limits: dict[str, dict[str, int]]
+    sender_limits: dict[str, dict[str, int]]
 
 
 class NewAccount(AccountDetail):
@@ -173,7 +183,7 @@ class Accounts:
             raise BadField("parent_id", "It is made below the account of the address or the token.")
         max_calls = fields.max_calls
         if not caller(request).superuser:
-            if refused := [name for name in ("domains", "max_calls") if data.get(name)]:
+            if refused := [name for name in SUPERUSERS if name != "parent_id" and data.get(name)]:
                 raise NotPermitted(f"Only the superuser sets {' and '.join(refused)}.")
             async with self.store.read() as connection:
                 max_calls = (await accounts.account(connection, str(parent_id))).max_calls
@@ -184,6 +194,7 @@ class Accounts:
             timezone=fields.timezone,
             max_calls=max_calls,
             parent_id=parent_id or fields.parent_id,
+            **spending.stored(fields.number_rules, fields.limits, fields.sender_limits),
         )
         made = {**shown(account), "auth_token": token}
         return success(request, made, revision=str(account.revision), status=201)
@@ -197,9 +208,10 @@ class Accounts:
             check_if_match(request, str(account.revision))
             now = shown(account)
             # What only the superuser sets is kept when somebody else replaces the rest.
-            kept = {} if superuser else {name: now[name] for name in ("domains", "max_calls", "parent_id")}
+            kept = {} if superuser else {name: now[name] for name in SUPERUSERS}
             fields = decided(request, AccountFields, {**kept, **data}, now, FIXED)
-            return replace(account, **{**fields.model_dump(), "domains": tuple(fields.domains)})
+            spent = spending.stored(fields.number_rules, fields.limits, fields.sender_limits)
+            return replace(account, **{**fields.model_dump(), "domains": tuple(fields.domains), **spent})
 
         account = await self.administration.change_account(account_of(request), decide, superuser=superuser)
         return _answer(request, account)
@@ -230,6 +242,7 @@ def shown(account: Account) -> dict[str, object]:
         "timezone": account.timezone,
         "max_calls": account.max_calls,
         "parent_id": account.parent_id,
+        **spending.shown(account),
     }
 
 

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.errors import BadField, FaxgateError, NotFound, Refused
+from gateway.errors import BadField, FaxgateError, NotFound, OverLimit, Refused
 
 log = logging.getLogger(__name__)
 
@@ -120,6 +120,8 @@ async def on_faxgate_error(request: Request, error: Exception) -> Response:
     headers: dict[str, str] = {}
     if isinstance(error, InvalidCredentials):
         headers["WWW-Authenticate"] = "Bearer"  # RFC 9110 11.6.1: a 401 names a scheme
+    if isinstance(error, OverLimit):
+        headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, RangeNotSatisfiable):
         headers["Content-Range"] = f"bytes */{error.size}"  # RFC 9110 15.5.17
     return failure(request, error, headers)

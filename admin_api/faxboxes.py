@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
-from admin_api import paging
+from admin_api import paging, spending
 from admin_api.auth import account_of, caller
 from admin_api.changes import decided, given, of_fields, partial_of
 from admin_api.envelope import revision_of, success
@@ -28,6 +28,7 @@ from admin_api.ids import is_id
 from admin_api.operations import ACCOUNT, Operation
 from admin_api.representation import gregorian
 from admin_api.revisions import check_if_match, not_modified
+from admin_api.spending import Limits, NumberRules
 from gateway import options
 from gateway.accounts import Faxbox
 from gateway.administration import Administration
@@ -176,6 +177,11 @@ class FaxboxFields(BaseModel):
     rendering: Rendering = Rendering()
     cover_page: CoverPage = CoverPage()
     mails: Mails = Field(default_factory=Mails)
+    number_rules: Annotated[NumberRules, Field(description="What the account denies stays denied.")] = Field(
+        default_factory=NumberRules
+    )
+    limits: Limits = Field(default_factory=Limits)
+    sender_limits: Annotated[Limits, Field(description="The same of each sender.")] = Field(default_factory=Limits)
     mail_options: list[MailOption] = Field(
         default=[],
         max_length=len(options.NAMES),
@@ -207,6 +213,9 @@ class FaxboxDetail(TypedDict):
     cover_page: dict[str, str]
     mails: Mails
     mail_options: list[str]
+    number_rules: dict[str, list[str]]
+    limits: dict[str, dict[str, int]]
+    sender_limits: dict[str, dict[str, int]]
     callback_secret: Annotated[
         NotRequired[str],
         Field(description="Made by us: its callbacks are signed with it. Only who may administer the account sees it."),
@@ -371,6 +380,7 @@ def shown(box: Faxbox) -> dict[str, Any]:
         "cover_page": {"when": box.cover_page, "confidentiality": box.confidentiality},
         "mails": {"show": box.mail_shows, "attach": box.mail_attach},
         "mail_options": list(box.mail_options),
+        **spending.shown(box),
         "callback_secret": box.callback_secret,
     }
 
@@ -402,6 +412,7 @@ def _settings(fields: FaxboxFields) -> dict[str, Any]:
         "inbound_email": tuple(told.inbound.email.send_to),
         "outbound_email": tuple(told.outbound.email.send_to),
         "notifications": told.model_dump(),
+        **spending.stored(fields.number_rules, fields.limits, fields.sender_limits),
     }
 
 

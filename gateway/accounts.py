@@ -35,6 +35,12 @@ class Account:
     timezone: str = "UTC"
     max_calls: int = 4
     """Outgoing calls at a time."""
+    number_rules: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Which numbers may be dialled: `{"allow": [...], "deny": [...]}` (`gateway.spending.Rules`)."""
+    limits: dict[str, dict[str, int]] = field(default_factory=dict)
+    """The most that may be sent: `{"faxes": {"day": 200}, ...}` (`gateway.spending.Counts`)."""
+    sender_limits: dict[str, dict[str, int]] = field(default_factory=dict)
+    """The same of each sender."""
 
 
 NEVER, ALWAYS, WITH_TEXT = COVER_PAGES = "never", "always", "text"
@@ -97,6 +103,10 @@ class Faxbox:
     """`never`, `always`, or `text`: when the mail has one."""
     confidentiality: str = ""
     """What stands on its cover pages for those who got them by mistake."""
+    number_rules: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """As those of the account, which hold beside."""
+    limits: dict[str, dict[str, int]] = field(default_factory=dict)
+    sender_limits: dict[str, dict[str, int]] = field(default_factory=dict)
     callback_secret: str = ""
     """With which its callbacks are signed (`gateway.signing`)."""
     former_secret: str = ""

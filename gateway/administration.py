@@ -29,6 +29,9 @@ from gateway.store import accounts
 from gateway.store.engine import Store
 from gateway.store.wake import ACCOUNTS, Wake
 
+SUPERUSERS = ("domains", "max_calls", "parent_id", "number_rules", "limits", "sender_limits")
+"""What of an account only the superuser sets: domains are unique, and calls cost money."""
+
 SCOPES = ("read", "send", "admin")
 
 EXCHANGED_FOR = timedelta(hours=1)
@@ -52,6 +55,9 @@ class Administration:
         timezone: str = "UTC",
         max_calls: int = 4,
         parent_id: str | None = None,
+        number_rules: Mapping[str, Sequence[str]] | None = None,
+        limits: Mapping[str, dict[str, int]] | None = None,
+        sender_limits: Mapping[str, dict[str, int]] | None = None,
     ) -> tuple[Account, str]:
         """A new account, and a token with all rights on it, which is shown once and stored only as a hash."""
         now = self._clock.now()
@@ -65,6 +71,9 @@ class Administration:
                 country=country,
                 timezone=timezone,
                 max_calls=max_calls,
+                number_rules={name: tuple(entries) for name, entries in (number_rules or {}).items()},
+                limits=dict(limits or {}),
+                sender_limits=dict(sender_limits or {}),
             )
         )
         token = secrets.token_hex(32)
@@ -78,14 +87,14 @@ class Administration:
     async def change_account(
         self, account_id: str, decide: Callable[[Account], Account], *, superuser: bool = True
     ) -> Account:
-        """Change an account. Its domains, its limit of calls and its parent are the superuser's to change.
+        """Change an account. `SUPERUSERS` are the superuser's to change.
 
         Where a domain goes, the generated domains of the faxboxes below it are made anew.
         """
         async with self._store.begin() as connection:
             before = await accounts.account(connection, account_id, lock=True)
             after = replace(checks.account(decide(before)), revision=before.revision + 1)
-            for field in ("domains", "max_calls", "parent_id"):
+            for field in SUPERUSERS:
                 if not superuser and getattr(before, field) != getattr(after, field):
                     raise NotPermitted(f"Only the superuser changes {field}.")
             if after.parent_id != before.parent_id:
@@ -138,6 +147,9 @@ class Administration:
         mail_attach: str = PDF,
         mail_options: Sequence[str] = (),
         notifications: Mapping[str, object] | None = None,
+        number_rules: Mapping[str, Sequence[str]] | None = None,
+        limits: Mapping[str, dict[str, int]] | None = None,
+        sender_limits: Mapping[str, dict[str, int]] | None = None,
         superuser: bool = True,
     ) -> Faxbox:
         """A new faxbox. `address_domain` may be written as an address. Raises NotFound for an unknown account."""
@@ -173,6 +185,9 @@ class Administration:
                 inbound_email=tuple(inbound_email),
                 outbound_email=tuple(outbound_email),
                 notifications=dict(notifications or {}),
+                number_rules={name: tuple(entries) for name, entries in (number_rules or {}).items()},
+                limits=dict(limits or {}),
+                sender_limits=dict(sender_limits or {}),
             )
             box = checks.faxbox(box, account.country)
             await _check_rights(connection, None, box, superuser=superuser)

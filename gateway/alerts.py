@@ -25,6 +25,9 @@ class Operator:
     hostname: str
 
 
+NOBODY = Operator(address="", sender="", hostname="")
+
+
 @dataclass(frozen=True, slots=True)
 class Alert:
     """A trouble of ours."""

@@ -81,6 +81,9 @@ class App:
         self._smtp: SmtpServer | None = None
         self._dispatcher: Dispatcher | None = None
         self._postman: asyncio.Task[None] | None = None
+        hostname = hostname_of(settings)
+        sender = settings.mail_from or f"faxgate@{hostname}"
+        self._operator = Operator(address=settings.operator, sender=sender, hostname=hostname)
         self.addresses = Addresses()
 
     async def start(self) -> None:
@@ -117,7 +120,7 @@ class App:
             well, text = about_office()
             log.log(logging.INFO if well else logging.WARNING, "LibreOffice: %s", text)
         if self._roles & {"smtp", "api"}:
-            self.submissions = Submissions(self.store, self.documents, self.wake, self.clock, settings.operator)
+            self.submissions = Submissions(self.store, self.documents, self.wake, self.clock, self._operator)
             await self.submissions.start()
             self._stack.push_async_callback(self.submissions.stop)
         if "worker" in self._roles:
@@ -151,9 +154,7 @@ class App:
         settings = self.settings
         await self._check_documents()
         lease = timedelta(seconds=settings.lease_seconds)
-        hostname = hostname_of(settings)
-        mail_from = settings.mail_from or f"faxgate@{hostname}"
-        operator = Operator(address=settings.operator, sender=mail_from, hostname=hostname)
+        operator = self._operator
         fetching = self._fetching(spool)
         calling = Calling(
             store=self.store,
@@ -187,8 +188,8 @@ class App:
             HttpCallbacks(settings.fetch_allow),
             self.wake,
             self.clock,
-            mail_from=mail_from,
-            hostname=hostname,
+            mail_from=operator.sender,
+            hostname=operator.hostname,
             lease=lease,
             bounces=self._bounces,
             operator=settings.operator,

@@ -3,6 +3,7 @@
 A value that cannot be used raises BadField naming it, dotted as the API has it.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,6 +16,7 @@ from email_validator import EmailNotValidError, validate_email
 from gateway.accounts import Account, Faxbox, check_permit
 from gateway.errors import BadField, BadNumber, NotFound
 from gateway.numbers import to_e164
+from gateway.spending import KINDS, is_entry
 
 MOST = 100
 """Entries of a list."""
@@ -40,6 +42,7 @@ def account(given: Account) -> Account:
         domains=tuple(sorted(domains)),
         country=country,
         timezone=_timezone("timezone", given.timezone),
+        number_rules=_rules(given.number_rules),
     )
 
 
@@ -66,6 +69,7 @@ def faxbox(given: Faxbox, country: str) -> Faxbox:
         inbound_email=tuple(address(inbound, one) for one in _bounded(inbound, given.inbound_email)),
         outbound_email=tuple(address(outbound, one) for one in _bounded(outbound, given.outbound_email)),
         notifications=notifications(given.notifications, country),
+        number_rules=_rules(given.number_rules),
     )
 
 
@@ -144,6 +148,19 @@ def _custom_address(written: str) -> tuple[str, str]:
         return name, name
     whole = address(field, written.strip())
     return whole, domain(field, whole.rpartition("@")[2])
+
+
+def _rules(given: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    return {name: _entries(f"number_rules.{name}", entries) for name, entries in given.items() if entries}
+
+
+def _entries(field: str, given: Sequence[str]) -> tuple[str, ...]:
+    entries = [re.sub("[ ().-]", "", one) if one.startswith("+") else one for one in _bounded(field, given)]
+    for entry in entries:
+        if not is_entry(entry):
+            kinds = ", ".join(KINDS)
+            raise BadField(field, f"{entry!r} is no prefix like +4420, no country like GB, not * and none of {kinds}.")
+    return tuple(dict.fromkeys(entries))
 
 
 def _station_id(text: str) -> str:

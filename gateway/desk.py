@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from gateway.accounts import Account, Faxbox
+from gateway.alerts import NOBODY
 from gateway.clock import Clock
 from gateway.documents import refusals
 from gateway.documents.installed import taken
@@ -63,7 +64,7 @@ class Desk:
             box = await accounts.faxbox(connection, faxbox_id)
             account = await accounts.account(connection, box.account_id)
         route = FaxRoute(account=account, faxbox=box, number=number, destination=to_e164(number, account.country))
-        submissions = Submissions(self.store, self._documents, self.wake, self.clock, operator="")
+        submissions = Submissions(self.store, self._documents, self.wake, self.clock, operator=NOBODY)
         await submissions.start()
         try:
             [fax_id] = await submissions.submit(

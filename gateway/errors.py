@@ -16,6 +16,7 @@
       Unavailable                the request may succeed later
         OurTrouble               451 4.3.0   503   a store or a worker of ours failed
         Busy                     452 4.5.3   429
+        OverLimit                450 4.7.1   429   what may be spent in a time has been spent
 
 Each class says once what it means to SMTP (`smtp`: reply code and enhanced status code, RFC 3463) and to HTTP
 (`http`); `smtp.replies` and `admin_api.envelope` only write it down. The text of an instance is for the public: plain,
@@ -122,3 +123,13 @@ class OurTrouble(Unavailable):
 
 class Busy(Unavailable):
     smtp, http, code = "452 4.5.3", 429, "busy"
+
+
+class OverLimit(Unavailable):
+    """`retry_after` says in how many seconds there is room again."""
+
+    smtp, http, code = "450 4.7.1", 429, "over_limit"
+
+    def __init__(self, text: str, *, retry_after: int = 0, detail: str = "") -> None:
+        super().__init__(text, detail=detail)
+        self.retry_after = retry_after

@@ -12,7 +12,7 @@ from gateway.errors import FaxgateError
 from gateway.orphans import sweep
 from gateway.ports import Documents
 from gateway.spool import remove_abandoned
-from gateway.store import destinations, events
+from gateway.store import destinations, events, ledger
 from gateway.store.engine import Store
 
 log = logging.getLogger(__name__)
@@ -30,6 +30,7 @@ async def keep_house(store: Store, documents: Documents, clock: Clock, spool: Pa
             async with store.begin() as connection:
                 await events.prune(connection, now)
                 await destinations.prune(connection, now)
+                await connection.run_sync(ledger.prune, now)
             if now >= sweep_at:
                 await sweep(store, documents, now)
                 await asyncio.to_thread(remove_abandoned, spool, now.timestamp())

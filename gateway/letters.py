@@ -24,6 +24,7 @@ from gateway.enclosures import EMPTY, Enclosed
 from gateway.explanations import explain, explain_received
 from gateway.fax import CallResult, Direction, Fax, Status
 from gateway.filenames import fax_filename
+from gateway.spending import Excess
 from gateway.stationery import OURS, Stationery
 from gateway.waiting import next_call, so_far
 from gateway.wording import duration_words, number_words, one_line, pages_words, size_words, time_words, zone_of
@@ -148,6 +149,19 @@ def operator_alert(head: Letterhead, alert: Alert, fax_id: str, line: str, words
         "account": head.hostname,
     }
     return _letter(head, None, f"Fax line {facts['line']}: {facts['cause']}", "operator_alert", facts).as_bytes()
+
+
+def operator_limit(head: Letterhead, excess: Excess) -> bytes:
+    """A limit has refused a fax."""
+    facts: dict[str, object] = {
+        "whose": f"{excess.scope.kind} {one_line(excess.scope.name, 80)}",
+        "limit": excess.words,
+        "sender": one_line(excess.sender),
+        "id": excess.scope.id,
+        "time": time_words(head.date, UTC),
+        "account": head.hostname,
+    }
+    return _letter(head, None, f"Limit reached: {facts['whose']}", "operator_limit", facts).as_bytes()
 
 
 # What a letter says

@@ -4,11 +4,12 @@ lost and none lies. `gateway.postman` sends them.
 By mail only those are told who are verified: the proven sender, and recipients that an authenticated user has set.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway import letters
@@ -16,6 +17,7 @@ from gateway.accounts import Faxbox
 from gateway.alerts import EVERY, Operator, alert_of
 from gateway.fax import CallResult, Direction, Fax, Status
 from gateway.letters import Letterhead
+from gateway.spending import Excess
 from gateway.store import accounts, alerts, notices
 from gateway.store.notices import (
     CALLBACK,
@@ -74,9 +76,24 @@ async def about_trouble(
     """The mail to the operator where a call on `line` met a trouble of ours that he does not know of yet. It is written
     here and now: when it is sent the fax may be through by another line."""
     alert = alert_of(result, inbound=fax.direction is Direction.INBOUND) if result else None
-    if alert is None or not operator.address or not await alerts.is_due(connection, line, alert.cause, now, EVERY):
+    if alert is None or not operator.address:
         return []
-    # It is no notice of the fax: an account is not told whom we call, nor is it kept waiting for that.
+    if not await connection.run_sync(alerts.is_due, line, alert.cause, now, EVERY):
+        return []
+    words = result.result_text if result else ""
+    return [_to_operator(operator, now, lambda head: letters.operator_alert(head, alert, fax.id, line, words))]
+
+
+def about_limit(connection: Connection, operator: Operator, excess: Excess, now: datetime) -> list[Notice]:
+    """The mail to the operator where a limit has refused a fax, once an hour for each limit."""
+    where, cause = f"{excess.scope.kind} {excess.scope.id}", f"{excess.what} {excess.time}"
+    if not operator.address or not alerts.is_due(connection, where, cause, now, EVERY):
+        return []
+    return [_to_operator(operator, now, lambda head: letters.operator_limit(head, excess))]
+
+
+def _to_operator(operator: Operator, now: datetime, write: Callable[[Letterhead], bytes]) -> Notice:
+    """It is no notice of a fax: an account is not told whom we call, nor is it kept waiting for that."""
     notice = notices.new(OPERATOR_ALERT, operator.address, now)
     head = Letterhead(
         notice_id=notice.id,
@@ -85,8 +102,7 @@ async def about_trouble(
         hostname=operator.hostname,
         date=now,
     )
-    message = letters.operator_alert(head, alert, fax.id, line, result.result_text if result else "")
-    return [replace(notice, message=message)]
+    return replace(notice, message=write(head))
 
 
 _DSN_OF = {"SUCCESS": DSN_DELIVERED, "FAILURE": DSN_FAILED, "DELAY": DSN_DELAYED}

@@ -14,8 +14,10 @@ from gateway.errors import NotFound, UnknownDomain
 from gateway.fax import DsnRequest
 from gateway.numbers import to_e164
 from gateway.options import NONE, FaxOptions
+from gateway.spending import Scope, check_number, scope_of
 from gateway.store import accounts
 from gateway.store.engine import Store
+from gateway.store.ledger import scopes
 from gateway.store.wake import ACCOUNTS, Wake
 
 POSTMASTER = "postmaster"
@@ -52,7 +54,8 @@ class BounceRoute:
     notice_id: str
 
 
-Served = tuple[Account, list[Faxbox]] | None
+Served = tuple[Account, list[Faxbox], tuple[Scope, ...]] | None
+"""Whose domain it is, its faxboxes, and the accounts that pay."""
 
 
 class Routing:
@@ -85,11 +88,12 @@ class Routing:
             return OperatorRoute(account=None, address=f"{local}@{domain}")
         if served is None:
             raise UnknownDomain(f"{domain} is not served here.")
-        account, boxes = served
+        account, boxes, above = served
         if local.lower() == POSTMASTER:
             return OperatorRoute(account=account, address=f"{local}@{domain}")
         destination = to_e164(local, account.country)
         faxbox = permitted_box(boxes, sender)
+        check_number((scope_of(faxbox), *above), destination)
         return FaxRoute(account=account, faxbox=faxbox, number=local, destination=destination)
 
     async def _served(self, domain: str) -> Served:
@@ -101,7 +105,8 @@ class Routing:
         if kept is not None and now - kept[0] < KEPT_FOR:
             return kept[1]
         async with self._store.read() as connection:
-            served = await accounts.served(connection, domain)
+            found = await accounts.served(connection, domain)
+            served = found and (*found, await connection.run_sync(scopes, (found[0].id, None)))
         if len(self._kept) >= MOST_KEPT:
             self._kept.clear()
         self._kept[domain] = now, served

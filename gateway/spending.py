@@ -4,6 +4,7 @@ Everything is asked of each scope that pays: the faxbox, its account, and the ac
 by all of them, a limit of none may be passed. `gateway.store.ledger` knows what has been spent.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,7 +15,8 @@ from types import MappingProxyType
 import phonenumbers
 from phonenumbers import SUPPORTED_REGIONS, NumberParseException, PhoneNumber, PhoneNumberType
 
-from gateway.errors import NotPermitted
+from gateway.accounts import Account, Faxbox
+from gateway.errors import FaxgateError, NotPermitted, OverLimit
 
 ANY = "*"
 
@@ -83,6 +85,10 @@ class Scope:
     sender_limits: Counts = field(default_factory=dict)
     """Of what each sender spends through it."""
 
+    @property
+    def has_limits(self) -> bool:
+        return bool(self.limits or self.sender_limits)
+
     def limited(self, sender: str) -> Iterator[tuple[str, Counts]]:
         """The limits that hold for a fax of `sender`, and of whom they count: everybody (empty) or the sender."""
         if self.limits:
@@ -124,6 +130,10 @@ class Excess:
     """Whether it would be passed even if nothing had been spent: waiting does not help."""
 
     @property
+    def time(self) -> str:
+        return f"{'an' if self.window == 'hour' else 'a'} {self.window}"
+
+    @property
     def words(self) -> str:
         """
         >>> box = Scope(kind="faxbox", id="", name="Sales")
@@ -133,7 +143,25 @@ class Excess:
         who = "Each sender" if self.sender else f"The {self.scope.kind}"
         one, more = {FAXES: ("fax", "faxes"), PAGES: ("page", "pages"), DESTINATIONS: ("number", "numbers")}[self.what]
         verb = "may fax to" if self.what == DESTINATIONS else "may send"
-        return f"{who} {verb} {self.most} {one if self.most == 1 else more} a {self.window}"
+        return f"{who} {verb} {self.most} {one if self.most == 1 else more} {self.time}"
+
+
+class LimitPassed(Exception):  # an event of the ledger, which its caller makes an error of
+    """There is no room for what was asked."""
+
+    def __init__(self, excess: Excess, room_in: timedelta) -> None:
+        super().__init__(excess.words)
+        self.excess = excess
+        self.room_in = room_in
+        """When what was spent first leaves the window."""
+
+    @property
+    def error(self) -> FaxgateError:
+        """What whoever asked is told."""
+        if self.excess.hopeless:
+            return NotPermitted(f"{self.excess.words}; this is more at once.")
+        seconds = math.ceil(max(self.room_in.total_seconds(), 1))
+        return OverLimit(f"{self.excess.words}; try again later.", retry_after=seconds)
 
 
 def excess(scope: Scope, sender: str, limits: Counts, window: str, spent: Spent, wanted: Spent) -> Excess | None:
@@ -228,6 +256,17 @@ def _regions(number: PhoneNumber) -> tuple[str, ...]:
     region = phonenumbers.region_code_for_number(number)
     assert number.country_code is not None
     return (region,) if region else tuple(phonenumbers.region_codes_for_country_code(number.country_code))
+
+
+def scope_of(payer: Account | Faxbox) -> Scope:
+    return Scope(
+        kind="account" if isinstance(payer, Account) else "faxbox",
+        id=payer.id,
+        name=payer.name,
+        rules=rules_of(payer.number_rules),
+        limits=payer.limits,
+        sender_limits=payer.sender_limits,
+    )
 
 
 def rules_of(stored: Mapping[str, Sequence[str]]) -> Rules:

@@ -261,6 +261,7 @@ class Transaction:
                 for part in message.parts
                 if part.outcome == LEFT_OUT
             ),
+            counted_pages=sum(part.pages or 0 for part in message.parts if part.outcome == FAXED),
             message=message.text,
             repeat_of=message.identity,
             operator_mail=await self._operator_mail(content) if self._operators else None,

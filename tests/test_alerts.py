@@ -56,7 +56,7 @@ async def test_once_an_hour_for_each_line_and_cause(store: Store, clock: MovedCl
 
     async def due(line: str, cause: str, minutes: int) -> bool:
         async with store.begin() as connection:
-            return await alerts.is_due(connection, line, cause, now + timedelta(minutes=minutes), HOUR)
+            return await connection.run_sync(alerts.is_due, line, cause, now + timedelta(minutes=minutes), HOUR)
 
     assert await due("one", "GATEWAY_DOWN", 0)
     assert not await due("one", "GATEWAY_DOWN", 0)
@@ -71,7 +71,7 @@ async def test_once_an_hour_for_each_line_and_cause(store: Store, clock: MovedCl
 
 async def test_what_is_rolled_back_was_not_told(store: Store, clock: MovedClock) -> None:
     async with store.engine.connect() as connection:
-        assert await alerts.is_due(connection, "one", "GATEWAY_DOWN", clock.now(), HOUR)
+        assert await connection.run_sync(alerts.is_due, "one", "GATEWAY_DOWN", clock.now(), HOUR)
         await connection.rollback()
     async with store.begin() as connection:
-        assert await alerts.is_due(connection, "one", "GATEWAY_DOWN", clock.now(), HOUR)
+        assert await connection.run_sync(alerts.is_due, "one", "GATEWAY_DOWN", clock.now(), HOUR)

@@ -16,13 +16,16 @@ from gateway.documents import refusals
 from gateway.documents.installed import taken
 from gateway.documents.kinds import NEVER_HTML, Kind, kind_of, suffix_of
 from gateway.documents.normalise import Source
+from gateway.errors import NotPermitted
 from gateway.fax import Document, DocumentRequest, Fax
 from gateway.fetching import Fetcher, NotRetrieved
 from gateway.ids import new_id
 from gateway.outbound.prepare import Preparation
 from gateway.ports import NewDocument
+from gateway.spending import LimitPassed
 from gateway.storage import key_for
 from gateway.store import faxes
+from gateway.store.ledger import settle
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +41,8 @@ class Fetching:
     preparation: Preparation
 
     async def fetch(self, fax: Fax) -> Fax:
-        """The claimed fax with its image. Raises NotRetrieved and DocumentRefused, which end it; OurTrouble, which puts
-        it off; LostClaim when it was taken over meanwhile."""
+        """The claimed fax with its image. Raises NotRetrieved, DocumentRefused and NotPermitted, which end it;
+        OurTrouble, which puts it off; LostClaim when it was taken over meanwhile."""
         assert fax.request is not None
         prepared = self.preparation
         folder = Path(tempfile.mkdtemp(prefix="fetch-", dir=prepared.spool))
@@ -55,17 +58,22 @@ class Fetching:
         found = replace(
             fax, documents=documents, pdf_key=image.pdf_key, image_key=image.image_key, pages=image.pages, error=""
         )
-        async with prepared.store.begin() as connection:
-            await faxes.change(
-                connection,
-                fax,
-                prepared.clock.now(),
-                documents=found.documents,
-                pdf_key=found.pdf_key,
-                image_key=found.image_key,
-                pages=found.pages,
-                error="",
-            )
+        now = prepared.clock.now()
+        try:
+            async with prepared.store.begin() as connection:
+                await connection.run_sync(settle, fax, image.pages, now)
+                await faxes.change(
+                    connection,
+                    fax,
+                    now,
+                    documents=found.documents,
+                    pdf_key=found.pdf_key,
+                    image_key=found.image_key,
+                    pages=found.pages,
+                    error="",
+                )
+        except LimitPassed as passed:
+            raise NotPermitted(passed.error.text) from passed
         return found
 
     async def retrieved(self, fax: Fax, request: DocumentRequest, folder: Path) -> Source:

@@ -114,11 +114,12 @@ class Orders:
         route = await self._route(order)
         if route.options.password and order.request is not None:
             raise BadField("password", "A password opens what comes along with the order, not what is fetched.")
-        documents = await self._looked_into(order.uploads, route.options.password)
+        documents, pages = await self._looked_into(order.uploads, route.options.password)
         return Submission(
             origin=Origin(id=new_id(), via="api"),
             routes=(route,),
             documents=documents,
+            counted_pages=pages,
             request=order.request,
             particulars=_particulars(order),
             once=order.once,
@@ -229,8 +230,9 @@ class Orders:
         chosen = options.read(order.options, zone_of(box, account), self.clock.now())
         return FaxRoute(account=account, faxbox=box, number=order.to_number, destination=destination, options=chosen)
 
-    async def _looked_into(self, uploads: Sequence[Upload], password: str) -> tuple[MailedDocument, ...]:
-        """The documents, each opened in the sandbox as far as a second allows; preparing looks again."""
+    async def _looked_into(self, uploads: Sequence[Upload], password: str) -> tuple[tuple[MailedDocument, ...], int]:
+        """The documents and how many pages they have, each opened in the sandbox as far as a second allows; preparing
+        looks again."""
         documents, pages = [], 0
         for upload in uploads:
             kind = await asyncio.to_thread(_kind, upload)
@@ -242,7 +244,7 @@ class Orders:
             documents.append(MailedDocument(name=upload.name, content_type=kind.value, content=upload.file))
         if pages > self.max_pages:
             raise refusals.too_long("", self.max_pages)
-        return tuple(documents)
+        return tuple(documents), pages
 
 
 def _particulars(order: Order) -> Particulars:

@@ -24,10 +24,12 @@ from gateway.notices import about_end
 from gateway.outbound.paper import cover_of, has_cover, rendering_of
 from gateway.ports import Documents, NewDocument
 from gateway.sandbox import Sandbox
+from gateway.spending import LimitPassed
 from gateway.stationery import Templates
 from gateway.storage import key_for
 from gateway.store import accounts, faxes, notices
 from gateway.store.engine import Store
+from gateway.store.ledger import settle
 from gateway.store.wake import DIAL, NOTICES, Wake
 
 log = logging.getLogger(__name__)
@@ -83,8 +85,13 @@ class Preparation:
             else:
                 await self._refuse(fax, error)
         else:
-            now = self.clock.now()
+            await self._ready(fax, image)
+
+    async def _ready(self, fax: Fax, image: FaxImage) -> None:
+        now = self.clock.now()
+        try:
             async with self.store.begin() as connection:
+                await connection.run_sync(settle, fax, image.pages, now)
                 await faxes.move(
                     connection,
                     fax,
@@ -96,6 +103,10 @@ class Preparation:
                     image_key=image.image_key,
                     pages=image.pages,
                 )
+        except LimitPassed as passed:
+            log.info("fax %s: %s", fax.id, passed)
+            await self._refuse(fax, passed.error)
+        else:
             await self.wake.notify(DIAL)
 
     async def _image(self, fax: Fax) -> FaxImage:

@@ -17,18 +17,22 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from gateway.accounts import NEVER
+from gateway.alerts import Operator
 from gateway.bounces import Returned
 from gateway.clock import Clock
-from gateway.errors import Conflict, FaxgateError, OurTrouble
+from gateway.errors import Conflict, FaxgateError, NotPermitted, OurTrouble
 from gateway.fax import Direction, Document, DocumentRequest, Fax, LeftOut, Status
 from gateway.ids import new_id
+from gateway.notices import about_limit
 from gateway.ports import Documents, NewDocument
 from gateway.routing import FaxRoute
 from gateway.smtplog import SmtplogEntry
+from gateway.spending import LimitPassed
 from gateway.storage import key_for
 from gateway.store import faxes, idempotency, notices, smtplog, stranded
 from gateway.store.engine import Store
 from gateway.store.idempotency import Once
+from gateway.store.ledger import Ledger
 from gateway.store.wake import DIAL, NOTICES, PREPARE, Wake
 
 log = logging.getLogger(__name__)
@@ -102,6 +106,8 @@ class Submission:
     """Where the document is to be fetched; there are no `documents` then."""
     rendered: Rendered | None = None
     """Set where the pages of an earlier fax are sent again; there are no `documents` then."""
+    counted_pages: int = 0
+    """Pages of the documents, as far as they have been counted."""
     particulars: Particulars = field(default_factory=Particulars)
     once: Once | None = None
     """Set where the client has named its request: made again, it makes no new fax."""
@@ -124,12 +130,15 @@ class _Waiting:
     operator_mail: bytes | None = None
     returned: Returned | None = None
     fax_ids: list[str] = field(default_factory=list)
+    counted_pages: int = 0
     once: Once | None = None
     first: Once | None = None
     """The request of the same name that came first."""
     shares: bool = False
     """Whether the pages are those of another fax."""
     refusal: FaxgateError | None = None
+    passed: LimitPassed | None = None
+    """The limit for which it is refused."""
     done: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     @property
@@ -137,11 +146,16 @@ class _Waiting:
         """Whether its faxes are to be stored."""
         return self.first is None and self.refusal is None
 
+    @property
+    def tells(self) -> bool:
+        """Whether somebody may be told of it beside whoever submits it."""
+        return self.operator_mail is not None or self.returned is not None or self.passed is not None
+
 
 class Submissions:
     """The one way in for faxes. `start` before the first, `stop` after the last."""
 
-    def __init__(self, store: Store, documents: Documents, wake: Wake, clock: Clock, operator: str) -> None:
+    def __init__(self, store: Store, documents: Documents, wake: Wake, clock: Clock, operator: Operator) -> None:
         self._store = store
         self._documents = documents
         self._wake = wake
@@ -164,7 +178,8 @@ class Submissions:
 
         A repeat of a mail of the last 24 hours makes no new fax; the entry says so and names the first one. A request
         whose name is known makes none either, and its first fax is answered. Raises OurTrouble; Conflict where the name
-        belongs to another request, or the pages to be sent again have been removed. Then nothing is queued.
+        belongs to another request, or the pages to be sent again have been removed; NotPermitted where a number may
+        not be dialled, OverLimit where a limit would be passed (`gateway.spending`). Then nothing is queued.
         """
         documents = await self._keep(submission)
         waiting = _Waiting(
@@ -172,6 +187,7 @@ class Submissions:
             faxes_of(submission, documents, self._clock.now()),
             submission.operator_mail,
             submission.returned,
+            counted_pages=submission.counted_pages,
             once=submission.once,
             shares=submission.rendered is not None,
         )
@@ -228,13 +244,13 @@ class Submissions:
                 await self._wake.notify(PREPARE)
             if any(fax.status is Status.PENDING for waiting in group for fax in waiting.faxes):
                 await self._wake.notify(DIAL)
-            if any(waiting.operator_mail is not None or waiting.returned is not None for waiting in group):
+            if any(waiting.tells for waiting in group):
                 await self._wake.notify(NOTICES)
 
     async def _commit_group(self, group: Sequence[_Waiting]) -> None:
         now = self._clock.now()
         mails = [
-            notices.new(notices.OPERATOR_MAIL, self._operator, now, message=waiting.operator_mail)
+            notices.new(notices.OPERATOR_MAIL, self._operator.address, now, message=waiting.operator_mail)
             for waiting in group
             if waiting.operator_mail is not None
         ]
@@ -244,10 +260,16 @@ class Submissions:
             _check_rendered(connection, group)
             keys = {fax.repeat_key for waiting in group for fax in waiting.faxes if fax.repeat_key}
             known = faxes.repeats(connection, keys, now - REPEATED_WITHIN)
-            new = [fax for waiting in group if waiting.adds for fax in _without_repeats(waiting, known)]
+            payers = ((fax.account_id, fax.faxbox_id) for waiting in group if waiting.adds for fax in waiting.faxes)
+            ledger = Ledger(connection, payers, now)
+            new = [fax for waiting in group if waiting.adds for fax in _entered(waiting, known, ledger)]
             faxes.add(connection, new)
+            idempotency.give_back(connection, [one.once for one in group if one.once and one.refusal and not one.first])
+            for passed in (waiting.passed for waiting in group if waiting.passed is not None):
+                mails.extend(about_limit(connection, self._operator, passed.excess, now))
             _take_bounces(connection, group, now)
-            smtplog.add(connection, [waiting.entry for waiting in group if waiting.entry is not None])
+            # The entry of a mail that is refused is written when its session has been told.
+            smtplog.add(connection, [one.entry for one in group if one.entry is not None and one.refusal is None])
             notices.add(connection, mails)
 
         await self._store.commit(store)
@@ -339,6 +361,20 @@ def _check_rendered(connection: Connection, group: Sequence[_Waiting]) -> None:
     for waiting in sorted(group, key=lambda one: one.faxes[0].account_id if one.faxes else ""):
         if waiting.shares and waiting.adds and not faxes.still_has(connection, waiting.faxes[0]):
             waiting.refusal = Conflict("The document of this fax has been removed; it cannot be sent again.")
+
+
+def _entered(waiting: _Waiting, known: dict[str, str], ledger: Ledger) -> list[Fax]:
+    """The faxes that are new and paid for; none where a limit or a rule refuses them."""
+    try:
+        new = [fax for fax in waiting.faxes if (fax.repeat_key or "") not in known]
+        ledger.enter(new, waiting.counted_pages)
+    except NotPermitted as error:
+        waiting.refusal = error
+    except LimitPassed as passed:
+        waiting.refusal, waiting.passed = passed.error, passed
+    else:
+        return _without_repeats(waiting, known)
+    return []
 
 
 def _without_repeats(waiting: _Waiting, known: dict[str, str]) -> list[Fax]:

@@ -95,7 +95,13 @@ async def _accounts(connection: AsyncConnection, query: Select[Any], *, lock: bo
     domains: dict[str, list[str]] = {}
     for row in (await connection.execute(owned)).mappings():
         domains.setdefault(row["account_id"], []).append(row["name"])
-    return [Account(**{**row, "domains": tuple(domains.get(row["id"], ()))}) for row in rows]
+    return [
+        Account(**{**row, "domains": tuple(domains.get(row["id"], ())), "number_rules": _rules(row)}) for row in rows
+    ]
+
+
+def _rules(row: RowMapping) -> dict[str, tuple[str, ...]]:
+    return {name: tuple(entries) for name, entries in row["number_rules"].items()}
 
 
 # Domains
@@ -218,7 +224,7 @@ async def _faxboxes(connection: AsyncConnection, query: Select[Any]) -> list[Fax
 def _box(row: RowMapping, numbers: list[str], address_domain: str, generated_domain: str) -> Faxbox:
     lists = {name: tuple(row[name]) for name in ("permits", "inbound_email", "outbound_email", "mail_options")}
     domains = {"address_domain": address_domain, "generated_domain": generated_domain}
-    return Faxbox(**{**row, **lists, **domains, "numbers": tuple(numbers)})
+    return Faxbox(**{**row, **lists, **domains, "numbers": tuple(numbers), "number_rules": _rules(row)})
 
 
 # Numbers

@@ -4,6 +4,7 @@ The row is written in the transaction of the fax. The primary key is the limit: 
 for the other's commit and then finds its fax. A name is kept for a day; the removal of the fax does not free it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -49,6 +50,13 @@ def take(connection: Connection, once: Once, now: datetime) -> Once | None:
     taken = select(_idempotency).where(_idempotency.c.account_id == once.account_id, _idempotency.c.key == once.key)
     found = connection.execute(taken).mappings().one()
     return Once(account_id=once.account_id, key=once.key, digest=found["digest"], fax_id=found["fax_id"])
+
+
+def give_back(connection: Connection, names: Iterable[Once]) -> None:
+    """Free the names of requests that were refused: made again, they are new."""
+    for once in names:
+        own = (_idempotency.c.account_id == once.account_id, _idempotency.c.key == once.key)
+        connection.execute(delete(_idempotency).where(*own))
 
 
 async def find(connection: AsyncConnection, once: Once, now: datetime) -> Once | None:

@@ -74,6 +74,9 @@ account = Table(
     Column("country", String(2), nullable=False),
     _text("timezone"),
     Column("max_calls", Integer, nullable=False),
+    _json("number_rules", "{}"),
+    _json("limits", "{}"),
+    _json("sender_limits", "{}"),
     Column("created_at", Utc, nullable=False),
     Column("revision", Integer, nullable=False),
 )
@@ -111,6 +114,9 @@ faxbox = Table(
     _json("inbound_email"),
     _json("outbound_email"),
     _json("notifications", "{}"),
+    _json("number_rules", "{}"),
+    _json("limits", "{}"),
+    _json("sender_limits", "{}"),
     Column("created_at", Utc, nullable=False),
     Column("revision", Integer, nullable=False),
 )
@@ -272,6 +278,21 @@ line_drain = Table(
     # A line that gets no more calls, in any process, until the operator says so.
     Column("name", Text, primary_key=True),
     Column("since", Utc, nullable=False),
+)
+
+spent = Table(
+    "spent",
+    metadata,
+    # What each fax has taken of the limits of those who pay for it (its faxbox, its account, the accounts above), for
+    # as long as they look back. It outlives a fax, a faxbox and an account that are removed: that makes no room.
+    _id("payer_id", primary_key=True),
+    _id("fax_id", primary_key=True, index=True),
+    _text("sender"),
+    _text("destination"),
+    # Known when the document has been opened.
+    Column("pages", Integer, nullable=False),
+    Column("at", Utc, nullable=False, index=True),
+    Index("ix_spent_payer_id_at", "payer_id", "at"),
 )
 
 alert = Table(

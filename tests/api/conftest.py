@@ -9,6 +9,7 @@ import pytest
 
 from admin_api.app import api
 from admin_api.server import Server
+from gateway.alerts import NOBODY
 from gateway.clock import Clock
 from gateway.outbound.order import Orders
 from gateway.outbound.submit import Submissions
@@ -37,7 +38,7 @@ async def server(store: Store, documents: Documents, wake: Wake, tmp_path: Path)
     orders = Orders(
         store=store,
         documents=documents,
-        submissions=Submissions(store, documents, wake, Clock(), operator=""),
+        submissions=Submissions(store, documents, wake, Clock(), operator=NOBODY),
         sandbox=Sandbox(),
         clock=Clock(),
         spool=tmp_path,

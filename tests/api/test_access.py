@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from admin_api.app import api
 from admin_api.server import Server
+from gateway.alerts import NOBODY
 from gateway.clock import Clock
 from gateway.ids import new_id
 from gateway.outbound.order import Orders
@@ -46,7 +47,7 @@ def application(store: Store, documents: Documents, wake: Wake, tmp_path: Path) 
     orders = Orders(
         store=store,
         documents=documents,
-        submissions=Submissions(store, documents, wake, Clock(), operator=""),
+        submissions=Submissions(store, documents, wake, Clock(), operator=NOBODY),
         sandbox=Sandbox(),
         clock=Clock(),
         spool=tmp_path,

@@ -16,6 +16,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from admin_api.app import api
 from admin_api.sending import DOCUMENT_TYPES
 from admin_api.server import Server
+from gateway.alerts import NOBODY
 from gateway.clock import Clock
 from gateway.outbound.order import Orders
 from gateway.outbound.submit import Submissions
@@ -35,7 +36,7 @@ EXAMPLES = 8
 @pytest.fixture
 async def server(store: Store, documents: Documents, wake: Wake, tmp_path: Path) -> AsyncIterator[Server]:
     """With every route there is; what it takes to be sent is stored, and nothing sends it."""
-    submissions = Submissions(store, documents, wake, Clock(), operator="")
+    submissions = Submissions(store, documents, wake, Clock(), operator=NOBODY)
     orders = Orders(
         store=store,
         documents=documents,

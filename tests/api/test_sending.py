@@ -18,6 +18,7 @@ from schemathesis import GenerationMode
 from admin_api.app import api
 from admin_api.server import Server
 from gateway.accounts import Faxbox
+from gateway.alerts import NOBODY
 from gateway.clock import Clock
 from gateway.fax import Direction, DocumentRequest, Fax, Status
 from gateway.ids import new_id
@@ -43,7 +44,7 @@ async def server(store: Store, documents: Documents, wake: Wake, tmp_path: Path)
     spool.mkdir()
     sandbox = Sandbox()
     await sandbox.start()
-    submissions = Submissions(store, documents, wake, Clock(), operator="")
+    submissions = Submissions(store, documents, wake, Clock(), operator=NOBODY)
     await submissions.start()
     orders = Orders(
         store=store,

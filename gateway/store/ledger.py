@@ -1,0 +1,148 @@
+"""What has been spent of the limits of faxboxes, accounts and the accounts above them, and who pays for a fax.
+
+Every fax is entered in the transaction that stores it, under a lock of the topmost account where any limit holds: of
+two that take the last place at once, in two processes, one is refused.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, func, insert, select, text, update
+
+from gateway.fax import Fax
+from gateway.spending import PAGES, WINDOWS, Counts, LimitPassed, Scope, Spent, check_number, excess, rules_of
+from gateway.store import tables
+
+_account, _faxbox, _spent = tables.account, tables.faxbox, tables.spent
+
+KEPT_FOR = max(WINDOWS.values()) + timedelta(hours=1)
+
+MOST_ABOVE = 32
+"""Accounts above one another."""
+
+Payer = tuple[str, str | None]
+"""An account and a faxbox of it."""
+
+
+def scopes(connection: Connection, payer: Payer) -> tuple[Scope, ...]:
+    """Who pays for a fax: its faxbox, its account, the accounts above, in this order."""
+    account_id, faxbox_id = payer
+    found: list[Scope] = []
+    box = connection.execute(select(_faxbox).where(_faxbox.c.id == faxbox_id)).mappings().first()
+    if box is not None:
+        found.append(_scope("faxbox", box))
+    above: str | None = account_id
+    while above is not None and len(found) < MOST_ABOVE:
+        row = connection.execute(select(_account).where(_account.c.id == above)).mappings().first()
+        if row is None:
+            break
+        found.append(_scope("account", row))
+        above = row["parent_id"]
+    return tuple(found)
+
+
+def _scope(kind: str, row: RowMapping) -> Scope:
+    return Scope(
+        kind=kind,
+        id=row["id"],
+        name=row["name"],
+        rules=rules_of(row["number_rules"]),
+        limits=row["limits"],
+        sender_limits=row["sender_limits"],
+    )
+
+
+class Ledger:
+    """The books, open in one transaction for the faxes of these payers."""
+
+    def __init__(self, connection: Connection, payers: Iterable[Payer], now: datetime) -> None:
+        self._connection = connection
+        self._now = now
+        self._scopes = {payer: scopes(connection, payer) for payer in sorted(set(payers), key=str)}
+        limited = {one[-1].id for one in self._scopes.values() if any(each.has_limits for each in one)}
+        if connection.dialect.name == "postgresql":
+            # In the same order everywhere: each is held until the transaction ends.
+            for top in sorted(limited):
+                connection.execute(
+                    text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": f"spent by {top}"}
+                )
+
+    def enter(self, faxes: Sequence[Fax], counted_pages: int = 0) -> None:
+        """Enter the faxes of one submission, whose documents have at least so many pages. Raises NotPermitted where a
+        number may not be dialled, LimitPassed where a limit would be, and then none of them is entered."""
+        for fax in faxes:
+            check_number(self._payers(fax), fax.destination)
+        pages = {fax.id: fax.pages or counted_pages for fax in faxes}
+        self._check_limits(faxes, pages)
+        rows = [
+            {
+                "payer_id": scope.id,
+                "fax_id": fax.id,
+                "sender": fax.sender.lower(),
+                "destination": fax.destination,
+                "pages": pages[fax.id],
+                "at": self._now,
+            }
+            for fax in faxes
+            for scope in self._payers(fax)
+        ]
+        if rows:
+            self._connection.execute(insert(_spent), rows)
+
+    def settle(self, fax: Fax, pages: int) -> None:
+        """The fax has this many pages, which was not known when it was entered. Raises LimitPassed."""
+        self._connection.execute(update(_spent).where(_spent.c.fax_id == fax.id).values(pages=0))
+        more = Spent(pages=pages)
+        for scope in self._payers(fax):
+            for sender, limits in scope.limited(fax.sender.lower()):
+                self._check(scope, sender, {PAGES: limits.get(PAGES, {})}, more)
+        self._connection.execute(update(_spent).where(_spent.c.fax_id == fax.id).values(pages=pages))
+
+    def _payers(self, fax: Fax) -> tuple[Scope, ...]:
+        return self._scopes[fax.account_id, fax.faxbox_id]
+
+    def _check_limits(self, faxes: Sequence[Fax], pages: Mapping[str, int]) -> None:
+        wanted: dict[tuple[str, str], tuple[Scope, Counts, Spent]] = {}
+        for fax in faxes:
+            one = Spent(faxes=1, pages=pages[fax.id], destinations=frozenset({fax.destination}))
+            for scope in self._payers(fax):
+                for sender, limits in scope.limited(fax.sender.lower()):
+                    _, _, before = wanted.get((scope.id, sender), (scope, limits, Spent()))
+                    wanted[scope.id, sender] = scope, limits, before.with_(one)
+        for (_, sender), (scope, limits, spent) in wanted.items():
+            self._check(scope, sender, limits, spent)
+
+    def _check(self, scope: Scope, sender: str, limits: Counts, wanted: Spent) -> None:
+        for window, length in WINDOWS.items():
+            if not any(window in most for most in limits.values()):
+                continue
+            since = self._now - length
+            if passed := excess(scope, sender, limits, window, self._spent(scope, sender, since), wanted):
+                raise LimitPassed(passed, self._room_in(scope, sender, since))
+
+    def _spent(self, scope: Scope, sender: str, since: datetime) -> Spent:
+        own = _of(scope, sender, since)
+        counted = select(func.count(), func.coalesce(func.sum(_spent.c.pages), 0)).where(own)
+        faxes, pages = self._connection.execute(counted).one()
+        called = self._connection.execute(select(_spent.c.destination).distinct().where(own)).scalars()
+        return Spent(faxes=faxes, pages=pages, destinations=frozenset(called))
+
+    def _room_in(self, scope: Scope, sender: str, since: datetime) -> timedelta:
+        """When the first of what was spent leaves the window."""
+        first = self._connection.execute(select(func.min(_spent.c.at)).where(_of(scope, sender, since))).scalar()
+        return timedelta(0) if first is None else first - since
+
+
+def settle(connection: Connection, fax: Fax, pages: int, now: datetime) -> None:
+    """As `Ledger.settle`."""
+    Ledger(connection, [(fax.account_id, fax.faxbox_id)], now).settle(fax, pages)
+
+
+def _of(scope: Scope, sender: str, since: datetime) -> ColumnElement[bool]:
+    own = and_(_spent.c.payer_id == scope.id, _spent.c.at > since)
+    return and_(own, _spent.c.sender == sender) if sender else own
+
+
+def prune(connection: Connection, now: datetime) -> None:
+    """Forget what no limit looks back to."""
+    connection.execute(delete(_spent).where(_spent.c.at < now - KEPT_FOR))
