@@ -27,7 +27,7 @@ Which file for what:
     stationery, samples                  the templates of mails and covers; every mail of made-up faxes, to see it
     bounces                              the envelope senders of mails, by which what comes back is known
     dsn, xtext                           delivery status notifications, for senders who have asked for them
-    mail, sms, callbacks                 how it leaves: to a relay, to an SMS service, to programs
+    mail, maildir, sms, callbacks        how it leaves: to a relay or a folder, to an SMS service, to programs
     operator_mail                        mails to the operator, passed on
     fetching                             document URLs, never from inside
     storage, storage_s3                  the documents store

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.mail import MaildirMailer, mailer_from_url
+from gateway.mail import mailer_from_url
+from gateway.maildir import MaildirMailer
 from gateway.ports import DelayedDeliveryError, RefusedDeliveryError
 
 MESSAGE = b"From: faxgate@fax.example.com\r\nTo: alice@example.com\r\nSubject: hello\r\n\r\nbody\r\n"
