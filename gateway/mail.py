@@ -131,6 +131,10 @@ _OUR_ACCESS = frozenset({530, 534, 535, 538})
 """5xx that speak of our password and not of this mail (RFC 4954 6): the operator mends it and the mail goes."""
 
 
+class ChannelClosedError(DelayedDeliveryError):
+    """421: the relay does not go on with this connection."""
+
+
 MOST_CONNECTIONS = 4
 
 LIMIT_SECONDS = 300.0
@@ -142,7 +146,8 @@ class SmtpMailer:
     up others. Safe for many tasks: those that find no connection wait.
 
     A relay may limit the connections of a client, mostly with a greeting of 421. Where it takes no further one while we
-    have some, the mail waits for one of these.
+    have some, the mail waits for one of these. Where it says 421 to a mail, which closes the channel (RFC 5321 3.8),
+    that mail is tried later, and there is one connection less while we have others.
     """
 
     def __init__(self, relay: Relay) -> None:
@@ -166,15 +171,19 @@ class SmtpMailer:
             answer = await self._transaction(smtp, sender, recipient, message)
         except RefusedDeliveryError:
             self._keep(smtp)  # a whole answer: the connection is good for the next mail
+            self._places.release()
+            raise
+        except ChannelClosedError as error:
+            self._drop(smtp)
+            self._fewer(error)
             raise
         except BaseException:
             self._drop(smtp)  # cancelled, too: half a dialogue is of no use to the next mail
-            raise
-        else:
-            self._keep(smtp)
-            return answer
-        finally:
             self._places.release()
+            raise
+        self._keep(smtp)
+        self._places.release()
+        return answer
 
     async def close(self) -> None:
         """A connection under way is closed when its mail has left."""
@@ -189,20 +198,24 @@ class SmtpMailer:
             try:
                 return await self._connected()
             except DelayedDeliveryError as error:
-                if self._open:
-                    log.info("%s; going on with %d connections", error, self._open)
-                    self._withhold()  # this place; another one becomes free, as its connection is open
-                    continue
-                self._restore()  # the relay is away, which says nothing of its limit
-                self._places.release()
+                if self._fewer(error):
+                    continue  # another place becomes free, as its connection is open
                 raise
             except BaseException:
                 self._places.release()
                 raise
 
-    def _withhold(self) -> None:
+    def _fewer(self, error: DelayedDeliveryError) -> bool:
+        """Give up the place of a connection that the relay did not take or keep: withheld while others are open; else
+        the relay is away, which says nothing of its limit. Returns whether others are open."""
+        if not self._open:
+            self._restore()
+            self._places.release()
+            return False
+        log.info("%s; going on with %d connections", error, self._open)
         self._withheld += 1
         self._withheld_at = time.monotonic()
+        return True
 
     def _restore(self) -> None:
         for _ in range(self._withheld):
@@ -250,6 +263,8 @@ class SmtpMailer:
             text = _told(error.code, error.message)
             if 500 <= error.code <= 599 and error.code not in _OUR_ACCESS:
                 raise RefusedDeliveryError(text) from error
+            if error.code == aiosmtplib.SMTPStatus.domain_unavailable:  # 421
+                raise ChannelClosedError(text) from error
             raise DelayedDeliveryError(text) from error
         except (aiosmtplib.SMTPException, OSError) as error:
             raise DelayedDeliveryError(f"The relay went away: {error}") from error

@@ -233,6 +233,38 @@ async def test_a_limit_is_tried_again_later(monkeypatch: pytest.MonkeyPatch) -> 
         assert sink.connections > 1
 
 
+async def test_a_limit_that_is_told_to_a_mail_is_kept_too() -> None:
+    """421 to a mail closes the channel (RFC 5321 3.8): that mail is delayed, and fewer connections are used."""
+    slow = Slow()
+    async with relay() as sink, mailer(sink.url) as opened:
+        sink.on_dot = [slow] * 4
+        held = sending(opened, 4)
+        await slow.are(4)
+        slow.answer()
+        await asyncio.gather(*held)
+        assert sink.connections == 4
+        sink.on_rcpt = ["421 4.7.0 Too many connections", "421 4.7.0 Too many connections"]
+        told = await asyncio.gather(*sending(opened, 2), return_exceptions=True)
+        assert [str(one) for one in told] == ["421 4.7.0 Too many connections"] * 2
+        await sink.only(2)
+        await asyncio.gather(*sending(opened, 8))
+        assert sink.connections == 4, "no other one was opened"
+
+
+async def test_a_421_over_the_last_connection_says_nothing_of_a_limit() -> None:
+    slow = Slow()
+    async with relay() as sink, mailer(sink.url) as opened:
+        sink.on_rcpt = ["421 4.3.2 Going down"] * 5
+        for _ in range(5):
+            with pytest.raises(DelayedDeliveryError, match="Going down"):
+                await send(opened)
+        sink.on_dot = [slow] * MOST_CONNECTIONS
+        held = sending(opened, MOST_CONNECTIONS)
+        await slow.are(MOST_CONNECTIONS)
+        slow.answer()
+        await asyncio.gather(*held)
+
+
 async def test_a_relay_that_is_away_has_no_limit_when_it_is_back() -> None:
     slow = Slow()
     async with relay() as sink, mailer(sink.url) as opened:
