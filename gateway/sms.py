@@ -151,8 +151,9 @@ class SmppTexter:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="smpp")
         self._client: smpplib.client.Client | None = None
         self._used_at = 0.0
-        self._sent: dict[str, int] = {}
-        """How many parts of a message were taken: the rest follows at the next try."""
+        self._rest: dict[str, tuple[list[bytes], int, int]] = {}
+        """Of a message that was taken in part: what follows at the next try, its coding and class. The parts as they
+        are: made again they would bear another number, by which a telephone joins them (3GPP TS 23.040 9.2.3.24.1)."""
         self._alive: asyncio.Task[None] | None = None
 
     async def send(self, *, recipient: str, text: str, key: str) -> str:
@@ -175,16 +176,16 @@ class SmppTexter:
 
     def _deliver(self, recipient: str, text: str, key: str) -> str:
         text = "".join(c if ord(c) <= 0xFFFF else "?" for c in text)  # UCS-2 ends there (ISO/IEC 10646)
-        parts, coding, esm_class = gsm.make_parts(text, coding_of(text))
-        answers = []
+        begun = self._rest.pop(key, None)
+        parts, coding, esm_class = begun or gsm.make_parts(text, coding_of(text))
+        answers: list[str] = []
         try:
-            for part in parts[self._sent.get(key, 0) :]:
-                answers.append(self._submitted(recipient, part, coding, esm_class))
-                self._sent[key] = self._sent.get(key, 0) + 1
-        except RefusedDeliveryError:
-            self._sent.pop(key, None)
+            for part in parts:
+                answers.append(self._submitted(recipient, part, coding, esm_class))  # noqa: PERF401  # those before a failure count
+        except DelayedDeliveryError:
+            if begun or answers:
+                self._rest[key] = parts[len(answers) :], coding, esm_class
             raise
-        self._sent.pop(key, None)
         return f"taken as {', '.join(answers)}"
 
     def _submitted(self, recipient: str, part: bytes, coding: int, esm_class: int) -> str:
