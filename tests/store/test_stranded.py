@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.store import notices, stranded
+from gateway.accounts import Faxbox
+from gateway.ids import new_id
+from gateway.store import accounts, notices, stranded
 from gateway.store.engine import Store
 from gateway.store.notices import Notice
 from tests.conftest import MovedClock
@@ -35,6 +37,47 @@ def mail(kind: str, recipient: str, state: str) -> Notice:
 )
 def test_the_next_way(failed: Notice, others: list[Notice], follows: tuple[str, str] | None) -> None:
     assert stranded.next_way(failed, others) == follows
+
+
+@pytest.mark.parametrize(
+    ("others", "follows"),
+    [
+        ([], (STRANDED, "operator")),
+        ([mail(FAX, "b", "failed")], (STRANDED, "operator")),
+        ([mail(FAX, "b", "pending")], None),
+        ([mail(FAX, "b", "failed"), mail(STRANDED, "operator", "sent")], None),
+    ],
+)
+def test_no_second_mail_says_the_same_without_an_attachment(
+    others: list[Notice], follows: tuple[str, str] | None
+) -> None:
+    assert stranded.next_way(mail(FAX, "a", "failed"), others, attached=False) == follows
+
+
+@pytest.mark.parametrize(
+    ("shows", "attach", "follows"),
+    [("picture", "pdf", KEPT), ("fax", "both", KEPT), ("text", "link", STRANDED), ("nothing", "pdf", STRANDED)],
+)
+async def test_what_follows_is_by_what_the_faxbox_mails(
+    store: Store, seed: Seed, clock: MovedClock, shows: str, attach: str, follows: str
+) -> None:
+    account = await seed.account()
+    box = Faxbox(
+        id=new_id(),
+        account_id=account.id,
+        name="Bob",
+        created_at=clock.now(),
+        mail_shows=shows,
+        mail_attach=attach,
+    )
+    async with store.begin() as connection:
+        await accounts.add_faxbox(connection, box)
+    fax = await seed.fax(account, faxbox_id=box.id)
+    notice = notices.new(FAX, "a", clock.now(), account_id=account.id, fax_id=fax.id)
+    async with store.begin() as connection:
+        await connection.run_sync(notices.add, [notice])
+        await connection.run_sync(stranded.follow, notice.id, clock.now())
+        assert [one.kind for one in await notices.of_fax(connection, fax.id)] == [FAX, follows]
 
 
 @pytest.mark.parametrize(("kind", "way"), [(notices.RECEIPT, "email"), (FAX, "sms"), (FAX, "callback")])
