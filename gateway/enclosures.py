@@ -1,6 +1,7 @@
 """What goes along with a letter: the fax itself, or a small picture of its first page, as its faxbox has it.
 
-A picture that cannot be made is left out: the letter is worth more.
+A picture that cannot be made is left out: the letter is worth more. So is the document of a sent fax that is gone; the
+mail that a received fax comes by is nothing without it.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from gateway.accounts import BOTH, LINK, NOTHING, PDF, PICTURE, TIFF, WHOLE_FAX, Faxbox
 from gateway.documents.page import thumbnail_png
-from gateway.errors import FaxgateError
+from gateway.errors import FaxgateError, NotFound
 from gateway.fax import Direction, Fax
 from gateway.ports import Documents
 from gateway.sandbox import Sandbox
@@ -69,11 +70,11 @@ class Enclosures:
     """Of the API; without it mails say that a fax is kept, not where."""
 
     async def of(self, fax: Fax, box: Faxbox | None) -> Enclosed:
-        """Raises NotFound where a document is gone."""
+        """Raises NotFound where the document of a received fax is gone."""
         wants = wanted(fax, box)
         return Enclosed(
-            pdf=await self._content(fax.pdf_key) if PDF in wants and fax.pdf_key else None,
-            tiff=await self._content(fax.image_key) if TIFF in wants else None,
+            pdf=await self._content(fax, fax.pdf_key) if PDF in wants and fax.pdf_key else None,
+            tiff=await self._content(fax, fax.image_key) if TIFF in wants else None,
             picture=await self._picture(fax) if PICTURE in wants else None,
             link="" if wants else self._link(fax),
         )
@@ -88,8 +89,14 @@ class Enclosures:
         box = "inbox" if fax.direction is Direction.INBOUND else "outbox"
         return f"{self.public_url}/v2/accounts/{fax.account_id}/faxes/{box}/{fax.id}/attachment"
 
-    async def _content(self, key: str) -> bytes:
-        path: Path = await self.documents.open(key)
+    async def _content(self, fax: Fax, key: str) -> bytes | None:
+        try:
+            path: Path = await self.documents.open(key)
+        except NotFound:
+            if fax.direction is Direction.INBOUND:
+                raise
+            log.error("fax %s: its document %s is gone: it is told of without", fax.id, key)
+            return None
         return await asyncio.to_thread(path.read_bytes)
 
     async def _picture(self, fax: Fax) -> bytes | None:

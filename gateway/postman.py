@@ -1,13 +1,17 @@
 """Delivers the notices: a mail, a short message or a callback for each, tried again with growing pauses until it is
 taken or refused.
 
-What a notice says is written when it is sent. A crash between the answer and our commit sends it twice: a mail with the
-same Message-ID, a callback with the same webhook-id.
+What a notice says is written when it is sent. It is marked as sent after the answer and never before: a crash between
+the answer and our commit sends it twice, a mail with the same Message-ID, a callback with the same webhook-id, and none
+is lost. While the process lives what was answered is kept until the database has it.
 """
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway import dsn, letters, messages
 from gateway.bounces import BounceAddresses
@@ -58,10 +62,13 @@ PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 5, 15, 30, 60))
 """After the first, second, ... failure; the last is repeated."""
 
 GIVE_UP_AFTER = {EMAIL: timedelta(days=5), SMS: timedelta(days=1), CALLBACK: timedelta(days=1)}
-"""RFC 5321 4.5.4.1: the give-up time of mail is at least four to five days."""
+"""RFC 5321 4.5.4.1: the give-up time of mail is at least four to five days. What had to wait for us so long is tried as
+often as there are pauses all the same."""
 
 GRACE_SECONDS = 10.0
 """How long a stop waits for them."""
+WRITE_AGAIN_SECONDS = 1.0
+"""After the database could not be told what was answered."""
 
 ACTIONS = {DSN_DELIVERED: dsn.DELIVERED, DSN_FAILED: dsn.FAILED, DSN_DELAYED: dsn.DELAYED}
 NULL_SENDER = frozenset({OPERATOR_MAIL, OPERATOR_ALERT, INBOUND_STRANDED, *DSNS})
@@ -126,27 +133,29 @@ class Postman:
         self._lease = lease
         self._wake = wake.event(NOTICES)
         self._places = Places()
-        self._claims: set[str] = set()
+        self._claims: dict[str, str] = {}
+        """The claim tokens of what is under way, by notice."""
+        self._renewing: asyncio.Task[None] | None = None
         self._tasks = Tasks("notices")
 
     async def run(self) -> None:
         """Send what is due, for ever. Cancel it to stop; `close` then waits for what is under way."""
-        renewing = asyncio.create_task(self._renew(), name="renew notices")
-        try:
-            while True:
-                now = self._clock.now()
-                try:
-                    notice = await self._claim(now)
-                    look_again = None if notice is not None else await self._next_look(now)
-                except FaxgateError as error:
-                    log.error("notices: %s %s", error, error.detail)
-                    notice, look_again = None, now + self._lease
-                if notice is None:
-                    await self._clock.wait(self._wake, look_again)
-                else:
-                    self._start(notice)
-        finally:
-            renewing.cancel()
+        self._renewing = asyncio.create_task(self._renew(), name="renew notices")
+        while True:
+            now = self._clock.now()
+            try:
+                notice = await self._claim(now)
+                look_again = None if notice is not None else await self._next_look(now)
+            except FaxgateError as error:
+                log.error("notices: %s %s", error, error.detail)
+                notice, look_again = None, now + self._lease
+            except Exception:  # nobody would be told of anything until the next start
+                log.exception("notices: the next one cannot be claimed")
+                notice, look_again = None, now + self._lease
+            if notice is None:
+                await self._clock.wait(self._wake, look_again)
+            else:
+                self._start(notice)
 
     async def close(self) -> None:
         """Wait a moment for the mails under way; a mail that is cut off then is sent again at the next start."""
@@ -155,6 +164,8 @@ class Postman:
                 await self._tasks.finish()
         except TimeoutError:
             await self._tasks.cancel()
+        if self._renewing is not None:
+            self._renewing.cancel()
         await self._mailer.close()
         await self._callbacks.close()
         if self._texter is not None:
@@ -167,16 +178,21 @@ class Postman:
             if self._claims:
                 try:
                     async with self._store.begin() as connection:
-                        await notices.renew(connection, list(self._claims), self._clock.now() + self._lease)
+                        until = self._clock.now() + self._lease
+                        await notices.renew(connection, list(self._claims.values()), until)
                 except FaxgateError as error:
                     log.error("notices: leases not renewed: %s %s", error, error.detail)
+                except Exception:
+                    log.exception("notices: leases not renewed")
 
     async def _claim(self, now: datetime) -> Notice | None:
         ways = self._places.ways()
         if not ways:
             return None
         async with self._store.begin() as connection:
-            return await notices.claim(connection, now, now + self._lease, ways=ways, full=self._places.full())
+            # Of what is under way here the lease may have run out, while the database was away: nobody else has it.
+            under_way, full = list(self._claims), self._places.full()
+            return await notices.claim(connection, now, now + self._lease, ways=ways, full=full, but=under_way)
 
     async def _next_look(self, now: datetime) -> datetime:
         """When to look again unwoken: when the next one falls due after `now`, or a dead process's lease runs out. What
@@ -189,18 +205,13 @@ class Postman:
     def _start(self, notice: Notice) -> None:
         def over(_: object) -> None:
             self._places.leave(notice)
+            del self._claims[notice.id]
             self._wake.set()
 
-        self._places.take(notice)
-        self._tasks.start(self._send(notice)).add_done_callback(over)
-
-    async def _send(self, notice: Notice) -> None:
         assert notice.claim_token is not None
-        self._claims.add(notice.claim_token)
-        try:
-            await self._deliver(notice)
-        finally:
-            self._claims.discard(notice.claim_token)
+        self._places.take(notice)
+        self._claims[notice.id] = notice.claim_token
+        self._tasks.start(self._deliver(notice)).add_done_callback(over)
 
     async def _deliver(self, notice: Notice) -> None:
         try:
@@ -312,22 +323,37 @@ class Postman:
 
     async def _finish(self, notice: Notice, state: str, answer: str) -> None:
         now = self._clock.now()
-        async with self._store.begin() as connection:
-            if state != notices.FAILED:
-                await notices.finish(connection, notice, state, answer, now)
-                return
-            await connection.run_sync(stranded.lock, notice.id)
-            await notices.finish(connection, notice, state, answer, now)
-            await connection.run_sync(stranded.follow, notice.id, now)
+
+        async def finish(connection: AsyncConnection) -> None:
+            if state == notices.FAILED:
+                await connection.run_sync(stranded.lock, notice.id)
+            if not await notices.finish(connection, notice, state, answer, now):
+                log.warning("notice %s: %s, but it is not ours any more", notice.id, state)
+            elif state == notices.FAILED:
+                await connection.run_sync(stranded.follow, notice.id, now)
+
+        await self._write(finish)
         self._wake.set()
 
     async def _delay(self, notice: Notice, answer: str) -> None:
         now = self._clock.now()
-        if now - notice.created_at > GIVE_UP_AFTER[notice.way]:
+        if now - notice.created_at > GIVE_UP_AFTER[notice.way] and notice.attempts > len(PAUSES):
             log.error("notice %s to %s given up: %s", notice.id, notice.recipient, answer)
             await self._finish(notice, notices.FAILED, answer)
             return
         due_at = now + PAUSES[min(notice.attempts, len(PAUSES)) - 1]
         log.warning("notice %s to %s delayed until %s: %s", notice.id, notice.recipient, due_at, answer)
-        async with self._store.begin() as connection:
-            await notices.postpone(connection, notice, answer, now, due_at)
+        await self._write(lambda connection: notices.postpone(connection, notice, answer, now, due_at))
+
+    async def _write(self, work: Callable[[AsyncConnection], Awaitable[None]]) -> None:
+        """What came of a notice, in a transaction; again until the database takes it, for else it would be sent
+        again."""
+        while True:
+            try:
+                async with self._store.begin() as connection:
+                    await work(connection)
+            except FaxgateError as error:
+                log.error("notices: what was answered is not written down yet: %s %s", error, error.detail)
+                await asyncio.sleep(WRITE_AGAIN_SECONDS)
+            else:
+                return

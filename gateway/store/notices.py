@@ -112,9 +112,10 @@ async def claim(
     *,
     ways: Collection[str] = WAYS,
     full: Collection[tuple[str, str | None]] = (),
+    but: Collection[str] = (),
 ) -> Notice | None:
     """Claim the next notice that is due and leaves in one of these ways; none of `full`, which are a way and an
-    account."""
+    account, and none with the ids of `but`."""
     due = and_(
         _notice.c.state == PENDING,
         _notice.c.due_at <= now,
@@ -122,6 +123,7 @@ async def claim(
         _notice.c.way.in_(ways),
         # Not `!=`: it is never true of a notice without an account.
         *(or_(_notice.c.way != way, _notice.c.account_id.is_distinct_from(account)) for way, account in full),
+        _notice.c.id.not_in(but),
     )
     query = select(_notice).where(due).order_by(_notice.c.due_at).limit(1).with_for_update(skip_locked=True)
     row = (await connection.execute(query)).mappings().first()
@@ -133,9 +135,11 @@ async def claim(
     return Notice(**{**row, **changes})
 
 
-async def finish(connection: AsyncConnection, notice: Notice, state: str, answer: str, now: datetime) -> None:
+async def finish(connection: AsyncConnection, notice: Notice, state: str, answer: str, now: datetime) -> bool:
+    """What came of it at last; False where its claim is lost: then only the try is noted, and whoever has claimed it
+    decides."""
     await _note(connection, notice, state, answer, now)
-    await _release(connection, notice, state=state, answer=answer, ended_at=now, due_at=None, message=None)
+    return await _release(connection, notice, state=state, answer=answer, ended_at=now, due_at=None, message=None)
 
 
 def bounced(connection: Connection, notice_id: str, answer: str, now: datetime) -> bool:
@@ -204,10 +208,10 @@ async def tries(connection: AsyncConnection, notice_id: str) -> list[Try]:
     return [Try(**row) for row in (await connection.execute(query)).mappings()]
 
 
-async def _release(connection: AsyncConnection, notice: Notice, **changes: object) -> None:
+async def _release(connection: AsyncConnection, notice: Notice, **changes: object) -> bool:
     query = update(_notice).where(_notice.c.id == notice.id, _notice.c.claim_token == notice.claim_token)
     row = {name: storable(value) for name, value in changes.items()}
-    await connection.execute(query.values(claim_token=None, lease_until=None, **row))
+    return (await connection.execute(query.values(claim_token=None, lease_until=None, **row))).rowcount == 1
 
 
 async def renew(connection: AsyncConnection, tokens: Collection[str], lease_until: datetime) -> None:

@@ -1,15 +1,19 @@
 """What goes along with a letter, as its faxbox has it."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from gateway.accounts import MAIL_ATTACH, MAIL_SHOWS, Account, Faxbox
 from gateway.dsn import DELIVERED, report
-from gateway.enclosures import discreet, wanted
+from gateway.enclosures import EMPTY, Enclosures, discreet, wanted
+from gateway.errors import NotFound
 from gateway.fax import Document, Fax, LeftOut
 from gateway.letters import Letterhead, failure, receipt
 from gateway.messages import Known, facts, text
+from gateway.sandbox import Sandbox
+from gateway.storage import documents_from_url
 from tests.mail.test_letters import body, read
 
 OF_A_RECEIVED_FAX = {"pdf": {"pdf"}, "tiff": {"tiff"}, "both": {"pdf", "tiff"}, "link": set[str]()}
@@ -28,6 +32,16 @@ def test_what_goes_along(received: Fax, sent: Fax, faxbox: Faxbox, shows: str, a
 
 def test_without_an_image_there_is_nothing_to_show(sent: Fax, faxbox: Faxbox) -> None:
     assert wanted(replace(sent, image_key=""), replace(faxbox, mail_shows="fax")) == set()
+
+
+async def test_a_sent_fax_whose_document_is_gone_is_told_of_without(
+    sent: Fax, received: Fax, faxbox: Faxbox, tmp_path: Path
+) -> None:
+    gone = Enclosures(documents_from_url(f"file://{tmp_path}", tmp_path / "cache"), Sandbox())
+    image, pdf, box = "2026/11/23/i.tif", "2026/11/23/p.pdf", replace(faxbox, mail_shows="fax")
+    assert await gone.of(replace(sent, image_key=image, pdf_key=pdf), box) == EMPTY
+    with pytest.raises(NotFound):
+        await gone.of(replace(received, image_key=image, pdf_key=pdf), box)
 
 
 def test_where_nothing_is_shown_no_word_of_it_leaves(
