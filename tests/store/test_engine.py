@@ -53,7 +53,7 @@ async def test_what_an_older_gateway_has_stored_is_read(empty_database_url: str)
 async def test_an_upgrade_loses_nothing(empty_database_url: str) -> None:
     """Not a row, nor whose it is: a table that is made anew takes along what refers to it."""
     engine, direct = _engines(empty_database_url)
-    rows = {
+    rows: dict[str, dict[str, object]] = {
         "account": {"id": "a", "country": "US", "max_calls": 1, **TIMES},
         "faxbox": {"id": "b", "account_id": "a", "retries": 3, "body_as_page": False, **TIMES},
         "number": {"number": "+1", "account_id": "a", "faxbox_id": "b"},
