@@ -33,7 +33,7 @@ from admin_api.envelope import revision_of
 from admin_api.operations import Operation
 from admin_api.paging import ListQuery
 from admin_api.revisions import etag, not_modified
-from gateway.stationery import OWN
+from gateway.languages import OWN
 
 REFERENCE = "#/components/schemas/{model}"
 

@@ -1,13 +1,15 @@
-"""How a call ended, in words for people: a sentence that says what happened, and one that says what to do.
+"""How a call ended, in words for people: a sentence that says what happened, and one that says what to do. They are
+English, marked for other languages (`gateway.languages`).
 
 Pure and total: every result has its words, codes that nobody has seen yet too. `gateway.retry` decides what the
 gateway does about a cause; nothing is decided here. T.30 result codes are spandsp's numbers, causes are Q.850's.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from gateway.fax import CallResult
+from gateway.languages import Said, said
 from gateway.retry import TRUNK_DOWN
 
 
@@ -19,29 +21,31 @@ class Explanation:
     """What the reader can do about it; empty where there is nothing to do."""
 
 
-AGAIN = "Please send it again."
-LATER = "Please send it again later."
-CHECK_NUMBER = "Please check the number and send the fax again."
-CALL_THEM = "Please call the recipient to ask about their fax machine before you send it again."
-OUR_SIDE = "The trouble is on our side; please tell the administrator of this fax service."
-OUR_NETWORK = "The trouble lies with the telephone network, not with your document. Please send it again later."
+AGAIN = said("Please send it again.")
+LATER = said("Please send it again later.")
+CHECK_NUMBER = said("Please check the number and send the fax again.")
+CALL_THEM = said("Please call the recipient to ask about their fax machine before you send it again.")
+OUR_SIDE = said("The trouble is on our side; please tell the administrator of this fax service.")
+OUR_NETWORK = said("The trouble lies with the telephone network, not with your document. Please send it again later.")
 
-NO_FAX = Explanation("A person or a voice machine answered, not a fax machine.", CHECK_NUMBER)
-BUSY = Explanation("The line was busy.", LATER)
-NO_ANSWER = Explanation("Nobody answered.", "Please check the number, or send the fax again later.")
-NOT_IN_SERVICE = Explanation("The number is not in service.", CHECK_NUMBER)
-REJECTED = Explanation("The call was rejected.", CALL_THEM)
-NETWORK = Explanation("The telephone network could not put the call through.", OUR_NETWORK)
-NO_TRUNK = Explanation("Our telephone connection was down.", OUR_SIDE)
-MEDIA = Explanation("The telephone network could not carry the fax call.", OUR_NETWORK)
-NOT_ALLOWED = Explanation("The telephone network does not allow calls to this number.", OUR_SIDE)
-BAD_NUMBER = Explanation("The telephone network did not accept the number.", CHECK_NUMBER)
-BROKEN_OFF = Explanation("The fax machines lost each other.", AGAIN)
-MACHINE_BUSY = Explanation("The recipient's fax machine was not ready; it may be out of paper or memory.", CALL_THEM)
-CANNOT_TAKE = Explanation("The recipient's fax machine cannot receive faxes of this kind.", CALL_THEM)
-BARRED = Explanation("The recipient's fax machine refused the fax.", CALL_THEM)
-OUR_DOCUMENT = Explanation("The document could not be made into fax pages that can be sent.", OUR_SIDE)
-OUR_MACHINE = Explanation("The gateway ran out of memory during the call.", OUR_SIDE)
+NO_FAX = Explanation(said("A person or a voice machine answered, not a fax machine."), CHECK_NUMBER)
+BUSY = Explanation(said("The line was busy."), LATER)
+NO_ANSWER = Explanation(said("Nobody answered."), said("Please check the number, or send the fax again later."))
+NOT_IN_SERVICE = Explanation(said("The number is not in service."), CHECK_NUMBER)
+REJECTED = Explanation(said("The call was rejected."), CALL_THEM)
+NETWORK = Explanation(said("The telephone network could not put the call through."), OUR_NETWORK)
+NO_TRUNK = Explanation(said("Our telephone connection was down."), OUR_SIDE)
+MEDIA = Explanation(said("The telephone network could not carry the fax call."), OUR_NETWORK)
+NOT_ALLOWED = Explanation(said("The telephone network does not allow calls to this number."), OUR_SIDE)
+BAD_NUMBER = Explanation(said("The telephone network did not accept the number."), CHECK_NUMBER)
+BROKEN_OFF = Explanation(said("The fax machines lost each other."), AGAIN)
+MACHINE_BUSY = Explanation(
+    said("The recipient's fax machine was not ready; it may be out of paper or memory."), CALL_THEM
+)
+CANNOT_TAKE = Explanation(said("The recipient's fax machine cannot receive faxes of this kind."), CALL_THEM)
+BARRED = Explanation(said("The recipient's fax machine refused the fax."), CALL_THEM)
+OUR_DOCUMENT = Explanation(said("The document could not be made into fax pages that can be sent."), OUR_SIDE)
+OUR_MACHINE = Explanation(said("The gateway ran out of memory during the call."), OUR_SIDE)
 
 _T30_SENDING = MappingProxyType(
     dict.fromkeys((1, 2, 3, 17, 19), NO_FAX)
@@ -62,9 +66,9 @@ _CAUSES = MappingProxyType(
 )
 
 _T30_RECEIVING = MappingProxyType(
-    dict.fromkeys((1, 2, 3, 17, 19, 28), "The caller was not a fax machine.")
-    | dict.fromkeys((8, 9, 10, 11, 12), "The sender's fax machine and ours have no way of sending in common.")
-    | {41: "The gateway could not store the fax.", 47: "The gateway ran out of memory during the call."}
+    dict.fromkeys((1, 2, 3, 17, 19, 28), said("The caller was not a fax machine."))
+    | dict.fromkeys((8, 9, 10, 11, 12), said("The sender's fax machine and ours have no way of sending in common."))
+    | {41: said("The gateway could not store the fax."), 47: OUR_MACHINE.sentence}
 )
 
 
@@ -72,7 +76,7 @@ def explain(result: CallResult, before: int = 0) -> Explanation:
     """Why an outgoing call did not bring the fax through; for a call that did, that it did. Of the result's pages
     `before` were confirmed by earlier calls."""
     if result.success:
-        return Explanation("The fax was delivered.", "")
+        return Explanation(said("The fax was delivered."), "")
     if not result.answered and result.result_code is None:
         return _unanswered(result)
     known = _T30_SENDING.get(result.result_code if result.result_code is not None else -1)
@@ -81,31 +85,43 @@ def explain(result: CallResult, before: int = 0) -> Explanation:
         return known
     if result.result_code == 0:
         # T.30 ended well but not every page was confirmed: the image sent was not the whole document.
-        confirmed = f"only {_pages(result)}" if result.pages else "no page"
-        return Explanation(f"The recipient's fax machine confirmed {confirmed}.", AGAIN)
+        return Explanation(_confirmed(result), AGAIN)
     if brought:
-        first = f"The call was cut off after page {result.pages}"
-        of = f" of {result.total_pages}" if result.total_pages else ""
-        return Explanation(f"{first}{of}.", AGAIN if known is None else known.advice)
+        return Explanation(_cut_off(result), AGAIN if known is None else known.advice)
     return BROKEN_OFF
 
 
 def explain_received(result: CallResult) -> Explanation:
     """Why an incoming call did not bring a whole fax."""
     if result.success:
-        return Explanation("The fax was received.", "")
-    ask = "Please ask the sender to send it again."
+        return Explanation(said("The fax was received."), "")
+    ask = said("Please ask the sender to send it again.")
     if result.pages:
-        return Explanation(f"The call was cut off after page {result.pages}.", ask)
+        return Explanation(_cut_off(replace(result, total_pages=0)), ask)
     code = result.result_code if result.result_code is not None else -1
-    return Explanation(_T30_RECEIVING.get(code, "The call was cut off before the first page was through."), ask)
+    otherwise = said("The call was cut off before the first page was through.")
+    return Explanation(_T30_RECEIVING.get(code, otherwise), ask)
 
 
 def _unanswered(result: CallResult) -> Explanation:
     if result.hangup_cause in TRUNK_DOWN:
         return NO_TRUNK
-    return _CAUSES.get(result.cause or 0, Explanation("The call did not get through.", LATER))
+    return _CAUSES.get(result.cause or 0, Explanation(said("The call did not get through."), LATER))
 
 
-def _pages(result: CallResult) -> str:
-    return f"{result.pages} of {result.total_pages} pages" if result.total_pages else f"page {result.pages}"
+def _cut_off(result: CallResult) -> Said:
+    if result.total_pages:
+        return said("The call was cut off after page {page} of {total}.", page=result.pages, total=result.total_pages)
+    return said("The call was cut off after page {page}.", page=result.pages)
+
+
+def _confirmed(result: CallResult) -> Said:
+    if not result.pages:
+        return said("The recipient's fax machine confirmed no page.")
+    if not result.total_pages:
+        return said("The recipient's fax machine confirmed only page {page}.", page=result.pages)
+    return said(
+        "The recipient's fax machine confirmed only {page} of {total} pages.",
+        page=result.pages,
+        total=result.total_pages,
+    )

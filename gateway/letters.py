@@ -51,7 +51,7 @@ def inbound_fax(
     """A received fax, whole or (status `partial`) incomplete."""
     facts = _facts(fax, faxbox, account)
     total = fax.result.total_pages if fax.result else 0
-    incomplete, got = fax.status is Status.PARTIAL, pages_words(fax.pages)
+    incomplete, got = fax.status is Status.PARTIAL, str(pages_words(fax.pages))
     if incomplete:
         got = f"{fax.pages} of {total} pages" if total else f"{got}, total unknown"
     facts |= {

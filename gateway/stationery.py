@@ -22,13 +22,9 @@ from jinja2.loaders import split_template_path
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from gateway.errors import OurTrouble
+from gateway.languages import ENGLISH, OWN, language
 
 log = logging.getLogger(__name__)
-
-OWN = next(  # inside the package when installed, beside it in a checkout
-    folder for folder in (Path(__file__).parent / "templates", Path(__file__).parent.parent / "templates")
-    if (folder / "mail").is_dir()
-)  # fmt: skip
 
 MAX_FILE = 200_000
 """Characters of a template."""
@@ -52,17 +48,20 @@ class Stationery:
     strict: bool = False
     """Whether a foreign template that cannot be used is an error; else it is logged, and ours is taken."""
 
-    def fill(self, name: str, facts: Mapping[str, object]) -> str:
-        """The template of this name, filled in. Blocks. Raises BadTemplateError where `strict`, and never otherwise."""
+    def fill(self, name: str, facts: Mapping[str, object], code: str = ENGLISH) -> str:
+        """The template of this name, filled in, in the language of this code. Blocks.
+
+        Raises BadTemplateError where `strict`, and never otherwise.
+        """
         if not self.folders:
-            return _environment(()).get_template(name).render(facts)
+            return _environment((), code).get_template(name).render(facts)
         try:
-            return _filled(_environment(self.folders), name, facts)
+            return _filled(_environment(self.folders, code), name, facts)
         except BadTemplateError as error:
             if self.strict:
                 raise
             log.error("our own template is used in place of one that cannot be: %s", error)
-            return _environment(()).get_template(name).render(facts)
+            return _environment((), code).get_template(name).render(facts)
 
 
 OURS = Stationery()
@@ -107,8 +106,9 @@ def _logo(folder: Path) -> str:
 
 
 @functools.lru_cache(maxsize=64)
-def _environment(folders: tuple[Path, ...]) -> jinja2.Environment:
-    return ImmutableSandboxedEnvironment(
+def _environment(folders: tuple[Path, ...], code: str) -> jinja2.Environment:
+    environment = ImmutableSandboxedEnvironment(
+        extensions=["jinja2.ext.i18n"],
         loader=jinja2.ChoiceLoader(
             # By `own/` an override builds on the very file that it overrides.
             [_Files((*folders, OWN / "mail")), jinja2.PrefixLoader({"own": _Files((OWN / "mail",))})]
@@ -119,6 +119,9 @@ def _environment(folders: tuple[Path, ...]) -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    # What the extension adds to an environment; newstyle escapes the values that are put into a text.
+    environment.install_gettext_translations(language(code).catalogue, newstyle=True)  # type: ignore[attr-defined]
+    return environment
 
 
 class _Files(jinja2.BaseLoader):

@@ -4,6 +4,7 @@ from datetime import datetime, tzinfo
 
 from gateway.explanations import explain
 from gateway.fax import Fax, Status
+from gateway.languages import ENGLISH, said
 from gateway.wording import one_line, time_words
 
 
@@ -14,18 +15,19 @@ def so_far(fax: Fax, before: int = 0) -> str:
     if fax.error:
         return one_line(fax.error, 500)
     if fax.status is Status.ATTACHING_FILES:
-        return "Its document has not been made into fax pages yet."
+        return said("Its document has not been made into fax pages yet.")
     if fax.attempts:
-        return "No call has brought it through yet."
-    return "It has not been called yet, because no telephone line was free or the number was in use."
+        return said("No call has brought it through yet.")
+    return said("It has not been called yet, because no telephone line was free or the number was in use.")
 
 
-def next_call(fax: Fax, now: datetime, zone: tzinfo) -> str:
-    """`23 November 2026, 14:05:09 CET`, or what it waits for."""
+def next_call(fax: Fax, now: datetime, zone: tzinfo, code: str = ENGLISH) -> str:
+    """`23 November 2026, 14:05:09 CET`, or what it waits for; a time in the language of
+    this code, other words English and marked."""
     if fax.status is Status.PROCESSING:
-        return "under way now"
+        return said("under way now")
     if fax.status is Status.ATTACHING_FILES:
-        return "when its document is ready"
+        return said("when its document is ready")
     if fax.due_at is not None and fax.due_at > now:
-        return time_words(fax.due_at, zone)
-    return "as soon as a line is free"
+        return time_words(fax.due_at, zone, code)
+    return said("as soon as a line is free")

@@ -5,8 +5,11 @@ from datetime import datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 import phonenumbers
+from babel.dates import format_date, get_timezone_name
+from babel.numbers import format_decimal
 
 from gateway.accounts import Account, Faxbox
+from gateway.languages import ENGLISH, LOCALES, Said, counted, said
 
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Unicode's direction marks, which could turn the rest of a line round."""
@@ -39,7 +42,10 @@ def plain(text: str) -> str:
     return "".join(c if c.isascii() and c.isprintable() else "?" for c in letters)
 
 
-def number_words(number: str, unknown: str = "an unknown number") -> str:
+UNKNOWN_NUMBER = said("an unknown number")
+
+
+def number_words(number: str, unknown: str = UNKNOWN_NUMBER) -> str:
     """A telephone number in the international format; as it was written where it is none.
 
     >>> number_words("+12025550190")
@@ -68,12 +74,15 @@ def zone_of(faxbox: Faxbox | None, account: Account) -> tzinfo:
     return ZoneInfo("UTC")
 
 
-def time_words(moment: datetime, zone: tzinfo) -> str:
-    """`23 November 2026, 14:05:09 CET`; the time says which zone it is in."""
+def time_words(moment: datetime, zone: tzinfo, code: str = ENGLISH) -> str:
+    """`23 November 2026, 14:05:09 CET`; the time says which zone it is in. In the language of this code."""
     local = moment.astimezone(zone)
     name = local.strftime("%Z")
-    # Zones without letters of their own call themselves `-03`.
-    return f"{local.day} {local:%B %Y, %H:%M:%S} {'UTC' if name[:1] in {'+', '-'} else ''}{name}"
+    if name[:1] in {"+", "-"}:  # zones without letters of their own call themselves `-03`
+        name = f"UTC{name}"
+    elif code != ENGLISH:  # CLDR knows CET as MEZ, and in English few but its own
+        name = get_timezone_name(local, "short", locale=LOCALES[code])
+    return f"{format_date(local, 'long', locale=LOCALES[code])}, {local:%H:%M:%S} {name}"
 
 
 def duration_words(seconds: float) -> str:
@@ -86,12 +95,14 @@ def duration_words(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02} min"
 
 
-def pages_words(pages: int) -> str:
-    return "1 page" if pages == 1 else f"{pages} pages"
+def pages_words(pages: int) -> Said:
+    return counted("{n} page", "{n} pages", pages)
 
 
-def size_words(size: int) -> str:
-    """`640 bytes`, `12 kB`, `3.4 MB`."""
+def size_words(size: int, code: str = ENGLISH) -> str:
+    """`640 bytes`, `12 kB`, `3.4 MB`; `3,4 MB` in German."""
     if size < 1000:
-        return f"{size} bytes"
-    return f"{size / 1e3:.0f} kB" if size < 1e6 - 500 else f"{size / 1e6:.1f} MB"
+        return said("{size} bytes", size=size)
+    if size < 1e6 - 500:
+        return f"{size / 1e3:.0f} kB"
+    return f"{format_decimal(size / 1e6, '0.0', locale=LOCALES[code])} MB"

@@ -428,5 +428,5 @@ def to_json(value: Any) -> str:
 def _text_of(text_: str) -> str:
     """PostgreSQL takes neither NUL nor the surrogates that stand for undecodable bytes of a mail."""
     if text_.isprintable():
-        return text_
+        return str(text_)  # and nothing that is more than a text
     return text_.replace("\0", "\ufffd").encode("utf-8", "replace").decode()

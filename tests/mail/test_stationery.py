@@ -11,9 +11,10 @@ import pytest
 
 from gateway.accounts import Account, Faxbox
 from gateway.fax import Fax
+from gateway.languages import OWN
 from gateway.letters import Letterhead, receipt
 from gateway.samples import LETTERS, samples
-from gateway.stationery import MAX_FILE, OWN, BadTemplateError, Templates
+from gateway.stationery import MAX_FILE, BadTemplateError, Templates
 
 
 def parts(raw: bytes) -> tuple[str, str]:
