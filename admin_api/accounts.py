@@ -51,6 +51,12 @@ class AccountFields(BaseModel):
         description="ISO 3166: in whose dialling habits numbers are read that are written without a `+`.",
     )
     timezone: str = Field(default="UTC", min_length=1, max_length=64, description="IANA name, like Europe/Paris.")
+    language: str = Field(
+        default="en",
+        min_length=2,
+        max_length=16,
+        description="In which people are told of its faxes: `en`, `de`, or another one that the installation has.",
+    )
     max_calls: int = Field(default=4, ge=1, le=MOST_CALLS, description="Outgoing calls at a time. Superuser only.")
     parent_id: str | None = Field(
         default=None, pattern="^[0-9a-f]{32}$", description="The account above it, whose admins act for it."
@@ -71,6 +77,7 @@ class AccountDetail(TypedDict):
     domains: list[str]
     country: str
     timezone: str
+    language: str
     max_calls: int
     parent_id: str | None
     number_rules: dict[str, list[str]]
@@ -192,6 +199,7 @@ class Accounts:
             domains=fields.domains,
             country=fields.country,
             timezone=fields.timezone,
+            language=fields.language,
             max_calls=max_calls,
             parent_id=parent_id or fields.parent_id,
             **spending.stored(fields.number_rules, fields.limits, fields.sender_limits),
@@ -240,6 +248,7 @@ def shown(account: Account) -> dict[str, object]:
         "domains": list(account.domains),
         "country": account.country,
         "timezone": account.timezone,
+        "language": account.language,
         "max_calls": account.max_calls,
         "parent_id": account.parent_id,
         **spending.shown(account),

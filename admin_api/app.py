@@ -39,6 +39,7 @@ from gateway.outbound.preview import Previews
 from gateway.ports import Documents, Line
 from gateway.removal import Removal
 from gateway.sandbox import Sandbox
+from gateway.stationery import Templates
 from gateway.store.engine import Store
 from gateway.store.wake import Wake
 
@@ -53,10 +54,11 @@ def api(
     wake: Wake | None = None,
     orders: Orders | None = None,
     previews: Previews | None = None,
+    templates: Templates | None = None,
 ) -> Starlette:
     """The application. `lines` are those of this process, for `/healthz`; without a sandbox there are no pictures of
     pages, without `wake` no live events and nothing is administrated, without `orders` nobody can send, and without
-    `previews` nobody sees beforehand what would be sent."""
+    `previews` nobody sees beforehand what would be sent. `templates` tell which languages accounts can have."""
     throttle = Throttle(clock)
     operations = [
         *Faxes(store, documents, sandbox).operations(),
@@ -66,7 +68,7 @@ def api(
         *Smtplog(store).operations(),
         *Calls(store).operations(),
         *(Notifications(store, wake, clock).operations() if wake is not None else []),
-        *(_administrating(store, wake, clock, throttle) if wake is not None else []),
+        *(_administrating(store, wake, clock, throttle, templates) if wake is not None else []),
     ]
     application = Starlette(
         routes=[
@@ -90,8 +92,10 @@ def _sending(store: Store, wake: Wake, clock: Clock, orders: Orders, previews: P
     return Sending(store=store, wake=wake, clock=clock, orders=orders, previews=previews).operations()
 
 
-def _administrating(store: Store, wake: Wake, clock: Clock, throttle: Throttle) -> list[Operation]:
-    administration = Administration(store, wake, clock)
+def _administrating(
+    store: Store, wake: Wake, clock: Clock, throttle: Throttle, templates: Templates | None
+) -> list[Operation]:
+    administration = Administration(store, wake, clock, templates)
     return [
         *Accounts(store, administration).operations(),
         *Faxboxes(store, administration).operations(),

@@ -33,6 +33,8 @@ class Account:
     country: str = "US"
     """ISO 3166 region in whose dialling habits numbers are read."""
     timezone: str = "UTC"
+    language: str = "en"
+    """In which people are told of its faxes (`gateway.languages`)."""
     max_calls: int = 4
     """Outgoing calls at a time."""
     number_rules: dict[str, tuple[str, ...]] = field(default_factory=dict)

@@ -12,6 +12,7 @@ ended and all notices of them have left (Conflict before). Faxes that have ended
 are.
 """
 
+import asyncio
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -25,6 +26,7 @@ from gateway.clock import Clock
 from gateway.errors import BadField, Conflict, NotFound, NotPermitted
 from gateway.ids import new_id
 from gateway.signing import CHANGEOVER, new_secret
+from gateway.stationery import Templates
 from gateway.store import accounts
 from gateway.store.engine import Store
 from gateway.store.wake import ACCOUNTS, Wake
@@ -39,10 +41,12 @@ EXCHANGED_FOR = timedelta(hours=1)
 
 
 class Administration:
-    def __init__(self, store: Store, wake: Wake, clock: Clock) -> None:
+    def __init__(self, store: Store, wake: Wake, clock: Clock, templates: Templates | None = None) -> None:
+        """`templates` are asked which languages there are."""
         self._store = store
         self._wake = wake
         self._clock = clock
+        self._templates = templates or Templates()
 
     # Accounts
 
@@ -53,6 +57,7 @@ class Administration:
         domains: Sequence[str] = (),
         country: str = "US",
         timezone: str = "UTC",
+        language: str = "en",
         max_calls: int = 4,
         parent_id: str | None = None,
         number_rules: Mapping[str, Sequence[str]] | None = None,
@@ -70,6 +75,7 @@ class Administration:
                 domains=tuple(domains),
                 country=country,
                 timezone=timezone,
+                language=await self._language(language),
                 max_calls=max_calls,
                 number_rules={name: tuple(entries) for name, entries in (number_rules or {}).items()},
                 limits=dict(limits or {}),
@@ -94,6 +100,8 @@ class Administration:
         async with self._store.begin() as connection:
             before = await accounts.account(connection, account_id, lock=True)
             after = replace(checks.account(decide(before)), revision=before.revision + 1)
+            if after.language != before.language:  # one that has gone since harms nothing
+                after = replace(after, language=await self._language(after.language))
             for field in SUPERUSERS:
                 if not superuser and getattr(before, field) != getattr(after, field):
                     raise NotPermitted(f"Only the superuser changes {field}.")
@@ -104,6 +112,9 @@ class Administration:
                 await _readdress(connection, before, after)
         await self._wake.notify(ACCOUNTS)
         return after
+
+    async def _language(self, code: str) -> str:
+        return code if code == "en" else checks.language(code, await asyncio.to_thread(self._templates.languages))
 
     async def delete_account(self, account_id: str, check: Callable[[Account], None]) -> None:
         """Delete an account with its faxboxes, domains, numbers and tokens. Raises Conflict while anything of it is in

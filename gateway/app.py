@@ -288,6 +288,7 @@ class App:
                 sandbox=self.sandbox,
                 orders=orders,
                 previews=Previews(orders=orders, fetching=self._fetching(spool)),
+                templates=Templates(override=self.settings.templates_dir),
             )
         )
         try:

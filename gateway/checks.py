@@ -46,6 +46,13 @@ def account(given: Account) -> Account:
     )
 
 
+def language(code: str, there_are: Sequence[str]) -> str:
+    found = code.strip().replace("-", "_")
+    if found not in there_are:
+        raise BadField("language", f"There is no language {code[:40]!r}; there are {', '.join(there_are)}.")
+    return found
+
+
 def faxbox(given: Faxbox, country: str) -> Faxbox:
     """`country` is the account's: in whose dialling habits numbers are read."""
     for entry in _bounded("smtp_permission_list", given.permits):

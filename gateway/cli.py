@@ -21,6 +21,7 @@ from gateway.settings import ROLES, BadSettingsError, read
 
 if TYPE_CHECKING:
     from gateway.desk import Desk
+    from gateway.stationery import Templates
 
 # Each command imports what it needs: whoever asks for help, or makes a faxbox, does not wait for a web server.
 
@@ -57,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--domain", action="append", default=[], help="a mail domain of it; may be repeated")
     add.add_argument("--country", default="US", help="in whose dialling habits its numbers are read (ISO 3166)")
     add.add_argument("--timezone", default="UTC", help="IANA name, for example Europe/Paris")
+    add.add_argument("--language", default="en", help="in which people are told of its faxes: en, de")
     add.add_argument("--max-calls", type=int, default=4, help="outgoing calls at a time")
     _add(account, "list", _showing(_account_list), "list the accounts")
 
@@ -104,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     writing = _add(commands, "letters", _letters, "write the mails of made-up faxes, to see them")
     writing.add_argument("--account", help="with the templates of this account (id, or the name where it is unique)")
     writing.add_argument("--template", default="", help="this one only, for example receipt")
+    writing.add_argument("--language", help="in this language, that of the account if not given")
     writing.add_argument("--out", type=Path, metavar="DIR", help="write them there as .eml, for a mail program")
 
     explaining = _add(commands, "explain", _explain, "tell what happened to a fax, in order and in words")
@@ -159,14 +162,21 @@ def _show(made: Any, *, as_json: bool) -> None:
 async def _account_add(desk: "Desk", options: argparse.Namespace) -> Any:
     from gateway.administration import Administration
 
-    account, token = await Administration(desk.store, desk.wake, desk.clock).add_account(
+    account, token = await Administration(desk.store, desk.wake, desk.clock, _templates()).add_account(
         options.name,
         domains=options.domain,
         country=options.country,
         timezone=options.timezone,
+        language=options.language,
         max_calls=options.max_calls,
     )
     return {**asdict(account), "auth_token": token}
+
+
+def _templates() -> "Templates":
+    from gateway.stationery import Templates
+
+    return Templates(override=read().templates_dir)
 
 
 async def _account_list(desk: "Desk", _: argparse.Namespace) -> Any:
@@ -236,14 +246,13 @@ async def _explain(options: argparse.Namespace) -> int:
 async def _letters(options: argparse.Namespace) -> int:
     """Status 1 where a template cannot be used."""
     from gateway.samples import samples
-    from gateway.stationery import Templates
 
     account = None
     if options.account is not None:
         async with _desk() as desk:
             sought = await desk.account_id(options.account)
             account = next(one for one in await desk.accounts() if one.id == sought)
-    made = samples(Templates(override=read().templates_dir), account, options.template)
+    made = samples(_templates(), account, options.template, options.language)
     written = {one.letter: options.out / f"{one.letter}.eml" for one in made if options.out and one.message}
     for one in made:
         if one.letter in written:

@@ -21,11 +21,12 @@ from gateway import xtext
 from gateway.accounts import Account, Faxbox
 from gateway.explanations import Explanation, explain
 from gateway.fax import Attempt, CallResult, Fax, Status
+from gateway.languages import Language, Said, counted, said
 from gateway.letters import MESSAGE_ID, Letterhead
 from gateway.resuming import pages_before
 from gateway.retry import TRUNK_DOWN, UNCOUNTED_FOR
 from gateway.waiting import next_call, so_far
-from gateway.wording import number_words, one_line, pages_words, time_words, zone_of
+from gateway.wording import UNKNOWN_NUMBER, number_words, one_line, time_words, zone_of
 
 DELIVERED, FAILED, DELAYED = "delivered", "failed", "delayed"
 """Actions (RFC 3464 2.3.3)."""
@@ -52,6 +53,9 @@ NO_MEDIUM = "5.6.3"
 REFUSED = "5.7.1"
 CANCELLED = "5.0.0"
 NOT_CALLED = "4.0.0"
+
+LABEL = 17
+"""Columns of the name of a fact."""
 
 _OF_T30 = MappingProxyType(
     dict.fromkeys((1, 2, 3, 17, 19), NO_FAX)
@@ -112,8 +116,9 @@ def report(
     boundary = f"report-{head.notice_id}"
     original = _field("Message-ID", fax.message_id) if fax.message_id else ""
     zone = zone_of(faxbox, account)
-    title, told = _told(fax, calls, action, head.date, zone)
-    text = _text(fax, account, title, told, zone)
+    say = head.stationery.language
+    title, told = _told(fax, calls, action, head.date, zone, say)
+    text = _text(fax, account, title, told, zone, say)
     parts = (
         "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
         + _quoted(text),
@@ -133,16 +138,24 @@ def report(
 
 
 def _header(head: Letterhead, fax: Fax, action: str, boundary: str) -> Iterator[str]:
-    yield f"From: Fax service <{head.sender}>\r\n"
+    say = head.stationery.language
+    number = _to(fax, say)
+    service = said("Fax service")
+    yield f"From: {_encoded('From', say(service))} <{head.sender}>\r\n"
     yield f"To: <{head.recipient}>\r\n"
-    outcome = {DELIVERED: "Delivered", DELAYED: "Delayed", FAILED: "NOT delivered"}[action]
-    yield f"Subject: {outcome}: your fax to {number_words(fax.destination or fax.to_number)}\r\n"
+    outcome = {
+        DELIVERED: said("Delivered: your fax to {number}", number=number),
+        DELAYED: said("Delayed: your fax to {number}", number=number),
+        FAILED: said("NOT delivered: your fax to {number}", number=number),
+    }[action]
+    yield f"Subject: {_encoded('Subject', say(outcome))}\r\n"
     yield f"Date: {format_datetime(head.date)}\r\n"
     yield f"Message-ID: <{head.notice_id}@{head.hostname}>\r\n"
     if MESSAGE_ID.fullmatch(fax.message_id.strip()):
         yield f"In-Reply-To: {fax.message_id.strip()}\r\n"
         yield f"References: {fax.message_id.strip()}\r\n"
     yield "Auto-Submitted: auto-replied\r\n"  # RFC 3834 5
+    yield f"Content-Language: {say.tag}\r\n"
     yield f"X-Faxgate-Notice: {head.notice_id}\r\n"
     yield f"X-Faxgate-Fax: {fax.id}\r\n"
     yield "MIME-Version: 1.0\r\n"
@@ -159,8 +172,11 @@ def _subject(subject: str) -> str:
     line = one_line(subject, 500)
     if not line:
         return ""
-    encoded = Header(line, "us-ascii" if line.isascii() else "utf-8", header_name="Subject").encode(linesep="\r\n")
-    return f"Subject: {encoded}\r\n"
+    return f"Subject: {_encoded('Subject', line)}\r\n"
+
+
+def _encoded(name: str, line: str) -> str:
+    return Header(line, "us-ascii" if line.isascii() else "utf-8", header_name=name).encode(linesep="\r\n")
 
 
 def _quoted(text: str) -> str:
@@ -222,48 +238,66 @@ def _diagnostic(fax: Fax, action: str) -> str:
 # For people
 
 
-def _text(fax: Fax, account: Account, title: str, told: Explanation, zone: tzinfo) -> str:
+def _text(fax: Fax, account: Account, title: str, told: Explanation, zone: tzinfo, say: Language) -> str:
     facts = (
-        ("Subject", one_line(fax.subject)),
-        ("To", _to(fax)),
-        ("From", number_words(fax.from_number, "")),
-        ("Taken", time_words(fax.created_at, zone)),
-        ("Calls made", str(fax.attempts)),
+        (said("Subject"), one_line(fax.subject)),
+        (said("To"), _to(fax, say)),
+        (said("From"), number_words(fax.from_number, "")),
+        (said("Taken"), time_words(fax.created_at, zone, say)),
+        (said("Calls made"), str(fax.attempts)),
     )
-    lines = [title, "", *(sentence for sentence in (told.sentence, told.advice) if sentence), ""]
-    lines += [f"{f'{name}:':15}{value}" for name, value in facts if value]
+    lines = [say(title), "", *(sentence for sentence in (say(told.sentence), say(told.advice)) if sentence), ""]
+    lines += [f"{f'{say(name)}:':{LABEL}}{value}" for name, value in facts if value]
     if fax.left_out:
-        lines += ["", "Left out of the fax:"]
+        heading, nameless = said("Left out of the fax"), said("a part without a name")
+        lines += ["", f"{say(heading)}:"]
         lines += [
-            f"  - {one_line(part.name, 120) or 'a part without a name'}: {one_line(part.reason)}"
-            for part in fax.left_out
+            f"  - {one_line(part.name, 120) or say(nameless)}: {say(one_line(part.reason))}" for part in fax.left_out
         ]
-    lines += ["", f"Written by the fax service of {one_line(account.name, 80)}, because your mail asked for it.", ""]
-    return "\n".join(lines)
+    owner = one_line(account.name, 80)
+    asked = said("Written by the fax service of {account}, because your mail asked for it.", account=owner)
+    return "\n".join([*lines, "", say(asked), ""])
 
 
-def _told(fax: Fax, calls: Sequence[Attempt], action: str, now: datetime, zone: tzinfo) -> tuple[str, Explanation]:
+def _told(
+    fax: Fax, calls: Sequence[Attempt], action: str, now: datetime, zone: tzinfo, say: Language
+) -> tuple[str, Explanation]:
     """What became of it in a line, and more words for that."""
-    to = _to(fax)
+    number = _to(fax, say)
     if action == DELIVERED:
-        pages = "the page" if fax.pages == 1 else f"all {pages_words(fax.pages)}"
-        return f"Your fax to {to} was delivered.", Explanation(f"The recipient's fax machine confirmed {pages}.", "")
+        return said("Your fax to {number} was delivered.", number=number), Explanation(
+            counted(
+                "The recipient's fax machine confirmed the one page.",
+                "The recipient's fax machine confirmed all {n} pages.",
+                fax.pages,
+            ),
+            "",
+        )
     if action == DELAYED:
-        return f"Your fax to {to} has not got through yet.", Explanation(
-            f"{so_far(fax, pages_before(calls))} It is still being tried.",
-            f"The next call: {next_call(fax, now, zone)}. You need not send it again.",
+        return said("Your fax to {number} has not got through yet.", number=number), Explanation(
+            said("{reason} It is still being tried.", reason=say(so_far(fax, pages_before(calls)))),
+            said("The next call: {next}. You need not send it again.", next=next_call(fax, now, zone, say)),
         )
     if fax.status is Status.CANCELLED:
-        through = fax.result.pages if fax.result else 0
-        got = f"{through} of {pages_words(fax.pages)}" if through else "No page of it"
-        return f"Your fax to {to} was cancelled.", Explanation(f"{got} got through, and it is not sent any more.", "")
+        return said("Your fax to {number} was cancelled.", number=number), Explanation(_through(fax), "")
     if _is_unknown(calls):
-        return f"Your fax to {to} may have arrived.", Explanation(one_line(fax.error, 500), "")
-    return f"Your fax to {to} was NOT delivered.", _why(fax, calls)
+        return said("Your fax to {number} may have arrived.", number=number), Explanation(one_line(fax.error, 500), "")
+    return said("Your fax to {number} was NOT delivered.", number=number), _why(fax, calls)
 
 
-def _to(fax: Fax) -> str:
-    return number_words(fax.destination or fax.to_number)
+def _through(fax: Fax) -> Said:
+    if not fax.result or not fax.result.pages:
+        return said("No page of it got through, and it is not sent any more.")
+    return counted(
+        "{page} of {n} page got through, and it is not sent any more.",
+        "{page} of {n} pages got through, and it is not sent any more.",
+        fax.pages,
+        page=fax.result.pages,
+    )
+
+
+def _to(fax: Fax, say: Language) -> str:
+    return number_words(fax.destination or fax.to_number, say(UNKNOWN_NUMBER))
 
 
 def _is_unknown(calls: Sequence[Attempt]) -> bool:
@@ -272,5 +306,5 @@ def _is_unknown(calls: Sequence[Attempt]) -> bool:
 
 def _why(fax: Fax, calls: Sequence[Attempt]) -> Explanation:
     if fax.result is None or fax.result.success:
-        return Explanation(one_line(fax.error, 500) or "The fax could not be sent.", "")
+        return Explanation(one_line(fax.error, 500) or said("The fax could not be sent."), "")
     return explain(fax.result, pages_before(calls))

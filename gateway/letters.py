@@ -11,7 +11,7 @@ Fails with ValueError where sender or recipient is no mail address, and never ot
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from email import policy
 from email.errors import HeaderParseError
@@ -24,10 +24,20 @@ from gateway.enclosures import EMPTY, Enclosed
 from gateway.explanations import explain, explain_received
 from gateway.fax import CallResult, Direction, Fax, Status
 from gateway.filenames import fax_filename
+from gateway.languages import ENGLISH, Language, Said, counted, said
 from gateway.spending import Excess
 from gateway.stationery import OURS, Stationery
 from gateway.waiting import next_call, so_far
-from gateway.wording import duration_words, number_words, one_line, pages_words, size_words, time_words, zone_of
+from gateway.wording import (
+    UNKNOWN_NUMBER,
+    duration_words,
+    number_words,
+    one_line,
+    pages_words,
+    size_words,
+    time_words,
+    zone_of,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,35 +59,39 @@ def inbound_fax(
     head: Letterhead, fax: Fax, faxbox: Faxbox | None, account: Account, enclosed: Enclosed = EMPTY
 ) -> bytes:
     """A received fax, whole or (status `partial`) incomplete."""
-    facts = _facts(fax, faxbox, account)
-    total = fax.result.total_pages if fax.result else 0
-    incomplete, got = fax.status is Status.PARTIAL, str(pages_words(fax.pages))
-    if incomplete:
-        got = f"{fax.pages} of {total} pages" if total else f"{got}, total unknown"
+    say, facts = head.stationery.language, _facts(head, fax, faxbox, account)
+    incomplete, got = fax.status is Status.PARTIAL, _got(fax)
     facts |= {
         "incomplete": incomplete,
-        "got": got,
-        "attached": _kinds(enclosed),
+        "got": say(got),
+        "attached": say(_kinds(enclosed)),
         "link": enclosed.link,
-        "why": _why_incomplete(fax.result),
+        "why": _why_incomplete(fax.result, say),
     }
-    subject = f"{'INCOMPLETE fax' if incomplete else 'Fax'} from {facts['from']}, {got}"
-    message = _letter(head, faxbox, subject, "inbound_fax", facts)
+    subject = (
+        said("INCOMPLETE fax from {sender}, {pages}", sender=facts["from"], pages=got)
+        if incomplete
+        else said("Fax from {sender}, {pages}", sender=facts["from"], pages=got)
+    )
+    message = _letter(head, faxbox, say(subject), "inbound_fax", facts)
     return _attached(message, fax, zone_of(faxbox, account), enclosed).as_bytes()
 
 
 def inbound_failure(head: Letterhead, fax: Fax, faxbox: Faxbox | None, account: Account) -> bytes:
     """A machine called to fax something, and not one page came through."""
-    facts = _facts(fax, faxbox, account)
-    facts |= {"why": _why_incomplete(fax.result)}
-    return _letter(head, faxbox, f"Fax from {facts['from']} NOT received", "inbound_failure", facts).as_bytes()
+    say, facts = head.stationery.language, _facts(head, fax, faxbox, account)
+    facts |= {"why": _why_incomplete(fax.result, say)}
+    subject = say(said("Fax from {sender} NOT received", sender=facts["from"]))
+    return _letter(head, faxbox, subject, "inbound_failure", facts).as_bytes()
 
 
 def inbound_stranded(
     head: Letterhead, fax: Fax, faxbox: Faxbox | None, account: Account, failures: Sequence[tuple[str, str]]
 ) -> bytes:
-    """To the operator: a received fax has reached nobody by mail. `failures`: recipients, and what was answered."""
-    facts = _facts(fax, faxbox, account)
+    """To the operator, in English: a received fax has reached nobody by mail. `failures`: recipients, and what was
+    answered."""
+    head = replace(head, stationery=replace(head.stationery, language=ENGLISH))
+    facts = _facts(head, fax, faxbox, account)
     facts |= {"failures": [{"recipient": one_line(to), "answer": one_line(answer)} for to, answer in failures]}
     subject = f"A received fax has reached nobody: {fax.id}"
     return _letter(head, None, subject, "inbound_stranded", facts).as_bytes()
@@ -85,8 +99,8 @@ def inbound_stranded(
 
 def receipt(head: Letterhead, fax: Fax, faxbox: Faxbox | None, account: Account, enclosed: Enclosed = EMPTY) -> bytes:
     """An outbound fax is delivered: every page was confirmed by the far end."""
-    facts = _facts(fax, faxbox, account)
-    subject = _about(f"Faxed to {facts['to']}", facts)
+    facts = _facts(head, fax, faxbox, account)
+    subject = _about(head.stationery.language(said("Faxed to {number}", number=facts["to"])), facts)
     message = _letter(head, faxbox, subject, "receipt", facts, answers=fax, picture=enclosed.picture)
     return _attached(message, fax, zone_of(faxbox, account), enclosed).as_bytes()
 
@@ -103,40 +117,43 @@ def failure(
 ) -> bytes:
     """An outbound fax has failed for good. `unknown`: nobody can say whether it has arrived. `before`: pages that had
     arrived before the call that its result is of."""
-    facts = _facts(fax, faxbox, account)
-    reason, advice = _sentence(fax.error, "The fax could not be sent."), ""
+    say, facts = head.stationery.language, _facts(head, fax, faxbox, account)
+    reason, advice = _sentence(say(one_line(fax.error, 500)) or say(said("The fax could not be sent."))), ""
     if fax.result and not fax.result.success and not unknown:
         explanation = explain(fax.result, before)
-        reason, advice = explanation.sentence, explanation.advice
+        reason, advice = say(explanation.sentence), say(explanation.advice)
     through = fax.result.pages if fax.result else 0
     facts |= {"reason": reason, "advice": advice, "unknown": unknown, "through": through}
-    subject = f"Fax to {facts['to']}: outcome unknown" if unknown else f"NOT faxed to {facts['to']}"
-    subject = _about(subject, facts)
+    outcome = (
+        said("Fax to {number}: outcome unknown", number=facts["to"])
+        if unknown
+        else said("NOT faxed to {number}", number=facts["to"])
+    )
+    subject = _about(say(outcome), facts)
     message = _letter(head, faxbox, subject, "failure", facts, answers=fax, picture=enclosed.picture)
     return _attached(message, fax, zone_of(faxbox, account), enclosed).as_bytes()
 
 
 def cancelled(head: Letterhead, fax: Fax, faxbox: Faxbox | None, account: Account) -> bytes:
     """An outbound fax was cancelled before it was through."""
-    facts = _facts(fax, faxbox, account)
+    facts = _facts(head, fax, faxbox, account)
     facts |= {"through": fax.result.pages if fax.result else 0}
-    return _letter(
-        head, faxbox, _about(f"Fax to {facts['to']} cancelled", facts), "cancelled", facts, answers=fax
-    ).as_bytes()
+    subject = _about(head.stationery.language(said("Fax to {number} cancelled", number=facts["to"])), facts)
+    return _letter(head, faxbox, subject, "cancelled", facts, answers=fax).as_bytes()
 
 
 def still_trying(head: Letterhead, fax: Fax, faxbox: Faxbox | None, account: Account, *, before: int = 0) -> bytes:
     """An outbound fax has not got through yet. `before`: as of `failure`."""
-    facts = _facts(fax, faxbox, account)
+    say, facts = head.stationery.language, _facts(head, fax, faxbox, account)
     zone = zone_of(faxbox, account)
-    facts |= {"reason": _sentence(so_far(fax, before), ""), "next": next_call(fax, head.date, zone)}
-    facts |= {"taken": time_words(fax.created_at, zone)}
-    subject = _about(f"Still trying to fax to {facts['to']}", facts)
+    facts |= {"reason": _sentence(say(so_far(fax, before))), "next": next_call(fax, head.date, zone, say)}
+    facts |= {"taken": time_words(fax.created_at, zone, say)}
+    subject = _about(say(said("Still trying to fax to {number}", number=facts["to"])), facts)
     return _letter(head, faxbox, subject, "still_trying", facts, answers=fax).as_bytes()
 
 
 def operator_alert(head: Letterhead, alert: Alert, fax_id: str, line: str, words: str) -> bytes:
-    """A call has met a trouble of ours. `words` are the line's own."""
+    """A call has met a trouble of ours. `words` are the line's own. In English, as the operator has no account."""
     facts: dict[str, object] = {
         "what": alert.what,
         "advice": alert.advice,
@@ -167,52 +184,69 @@ def operator_limit(head: Letterhead, excess: Excess) -> bytes:
 # What a letter says
 
 
-def _facts(fax: Fax, faxbox: Faxbox | None, account: Account) -> dict[str, object]:
+def _facts(head: Letterhead, fax: Fax, faxbox: Faxbox | None, account: Account) -> dict[str, object]:
     """What every template may name; texts are harmless lines, empty where nothing is known."""
-    zone = zone_of(faxbox, account)
+    say, zone = head.stationery.language, zone_of(faxbox, account)
     ended = fax.ended_at or (fax.result.ended_at if fax.result else None) or fax.updated_at
     inbound = fax.direction is Direction.INBOUND
     return {
-        "from": number_words(fax.from_number) if inbound else number_words(fax.from_number, ""),
+        "from": number_words(fax.from_number, say(UNKNOWN_NUMBER) if inbound else ""),
         "from_name": one_line(fax.from_name, 80),
-        "to": number_words(fax.destination or fax.to_number),
+        "to": number_words(fax.destination or fax.to_number, say(UNKNOWN_NUMBER)),
         "to_name": one_line(fax.to_name, 80),
         "faxbox": one_line(faxbox.name, 80) if faxbox else "",
         "account": one_line(account.name, 80),
         "subject": one_line(fax.subject),
-        "time": time_words(fax.created_at if inbound else ended, zone),
+        "time": time_words(fax.created_at if inbound else ended, zone, say),
         "pages": fax.pages,
-        "pages_words": pages_words(fax.pages),
+        "pages_words": say(pages_words(fax.pages)),
         "attempts": fax.attempts,
-        "call": _call(fax.result),
-        "documents": [{"name": one_line(d.name, 120), "size": size_words(d.bytes)} for d in fax.documents],
+        "call": _call(fax.result, say),
+        "documents": [{"name": one_line(d.name, 120), "size": size_words(d.bytes, say)} for d in fax.documents],
         "left_out": [
-            {"name": one_line(part.name, 120), "size": size_words(part.bytes), "reason": one_line(part.reason)}
+            {
+                "name": one_line(part.name, 120),
+                "size": size_words(part.bytes, say),
+                "reason": say(one_line(part.reason)),
+            }
             for part in fax.left_out
         ],
         "fax_id": fax.id,
     }
 
 
-def _call(result: CallResult | None) -> dict[str, str] | None:
+def _call(result: CallResult | None, say: Language) -> dict[str, str] | None:
     """The call as people like to know it; None where nobody answered."""
     if result is None or not result.answered:
         return None
-    ecm = "with" if result.ecm else "without"
+    rate = say.number(result.rate)
+    speed = (
+        said("{rate} bit/s, with error correction", rate=rate)
+        if result.ecm
+        else said("{rate} bit/s, without error correction", rate=rate)
+    )
     return {
         "station": one_line(result.remote_station_id, 40),
         "duration": duration_words(result.seconds),
-        "speed": f"{result.rate:,} bit/s, {ecm} error correction" if result.rate else "",
+        "speed": say(speed) if result.rate else "",
     }
 
 
-def _why_incomplete(result: CallResult | None) -> str:
-    return explain_received(result).sentence if result and not result.success else ""
+def _got(fax: Fax) -> Said:
+    """The pages of a received fax."""
+    if fax.status is not Status.PARTIAL:
+        return pages_words(fax.pages)
+    if fax.result and fax.result.total_pages:
+        return said("{page} of {total} pages", page=fax.pages, total=fax.result.total_pages)
+    return counted("{n} page, total unknown", "{n} pages, total unknown", fax.pages)
 
 
-def _sentence(text: str, otherwise: str) -> str:
-    line = one_line(text, 500)
-    return otherwise if not line else line if line[-1] in ".!?…" else f"{line}."
+def _why_incomplete(result: CallResult | None, say: Language) -> str:
+    return say(explain_received(result).sentence) if result and not result.success else ""
+
+
+def _sentence(line: str) -> str:
+    return line if not line or line[-1] in ".!?…" else f"{line}."
 
 
 def _about(what: str, facts: Mapping[str, object]) -> str:
@@ -241,6 +275,7 @@ def _letter(
     message["To"] = _address(head.recipient)
     message["Subject"] = subject
     message["Date"] = head.date
+    message["Content-Language"] = head.stationery.language.tag  # RFC 3282
     message["Message-ID"] = f"<{head.notice_id}@{head.hostname}>"
     if answers and MESSAGE_ID.fullmatch(answers.message_id.strip()):
         message["In-Reply-To"] = answers.message_id.strip()
@@ -264,8 +299,9 @@ def _letter(
 
 
 def _kinds(enclosed: Enclosed) -> str:
-    attached = {"PDF": enclosed.pdf, "TIFF": enclosed.tiff}
-    return " and ".join(name for name, content in attached.items() if content is not None)
+    if enclosed.pdf is not None and enclosed.tiff is not None:
+        return said("PDF and TIFF")
+    return "PDF" if enclosed.pdf is not None else "TIFF" if enclosed.tiff is not None else ""
 
 
 def _attached(message: EmailMessage, fax: Fax, zone: tzinfo, enclosed: Enclosed) -> EmailMessage:

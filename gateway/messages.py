@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from gateway.accounts import Account, Faxbox
 from gateway.explanations import explain
 from gateway.fax import Attempt, Direction, Fax, Status
-from gateway.wording import number_words, one_line, pages_words
+from gateway.languages import ENGLISH, Language, said
+from gateway.wording import UNKNOWN_NUMBER, number_words, one_line, pages_words
 
 MOST_SMS = 300
 """Characters: two or three parts."""
@@ -23,26 +24,28 @@ class Known:
     calls: Sequence[Attempt]
 
 
-def text(known: Known) -> str:
+def text(known: Known, say: Language = ENGLISH) -> str:
     """A short message that says how a fax ended."""
     fax = known.fax
+    pages = pages_words(fax.pages)
     if fax.direction is Direction.INBOUND:
-        sender = number_words(fax.from_number)
+        sender = number_words(fax.from_number, say(UNKNOWN_NUMBER))
         got = {
-            Status.RECEIVED: f"Fax received from {sender}, {pages_words(fax.pages)}.",
-            Status.PARTIAL: f"INCOMPLETE fax received from {sender}, {pages_words(fax.pages)}.",
+            Status.RECEIVED: said("Fax received from {sender}, {pages}.", sender=sender, pages=pages),
+            Status.PARTIAL: said("INCOMPLETE fax received from {sender}, {pages}.", sender=sender, pages=pages),
         }
-        words = got.get(fax.status, f"A fax from {sender} could not be received.")
-    else:
-        to = number_words(fax.destination or fax.to_number)
-        subject = f": {one_line(fax.subject, 60)}" if fax.subject else ""
-        match fax.status:
-            case Status.COMPLETED:
-                words = f"Fax to {to} delivered, {pages_words(fax.pages)}{subject}"
-            case Status.CANCELLED:
-                words = f"Fax to {to} cancelled{subject}"
-            case _:
-                words = f"Fax to {to} NOT delivered{subject}. {_why(fax)}"
+        failed = said("A fax from {sender} could not be received.", sender=sender)
+        return one_line(say(got.get(fax.status, failed)), MOST_SMS)
+    number = number_words(fax.destination or fax.to_number, say(UNKNOWN_NUMBER))
+    subject = f": {one_line(fax.subject, 60)}" if fax.subject else ""
+    match fax.status:
+        case Status.COMPLETED:
+            words = say(said("Fax to {number} delivered, {pages}", number=number, pages=pages)) + subject
+        case Status.CANCELLED:
+            words = say(said("Fax to {number} cancelled", number=number)) + subject
+        case _:
+            failed = said("Fax to {number} NOT delivered", number=number)
+            words = f"{say(failed)}{subject}. {say(_why(fax))}"
     return one_line(words, MOST_SMS)
 
 

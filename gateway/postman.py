@@ -242,7 +242,9 @@ class Postman:
             case notices.SMS:
                 if self._texter is None:
                     return None
-                text = messages.text(await self._known(notice))
+                known = await self._known(notice)
+                say = await asyncio.to_thread(self._templates.language, known.account.id, known.account.language)
+                text = messages.text(known, say)
                 return await self._texter.send(recipient=notice.recipient, text=text, key=notice.id)
             case notices.CALLBACK:
                 order = _order(notice, await self._known(notice), self._clock.now())
@@ -288,7 +290,7 @@ class Postman:
             recipient=self._address(notice),
             hostname=self._hostname,
             date=self._clock.now(),
-            stationery=self._templates.mail(account.id),
+            stationery=self._templates.mail(account.id, account.language),
         )
         if notice.kind in WHILE_UNDER_WAY and fax.status in ENDED:
             raise OutdatedError("the fax had ended before this could be told")

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from email import policy
 from types import MappingProxyType
 
+from gateway import checks
 from gateway.accounts import Account, Faxbox
 from gateway.errors import BadField
 from gateway.fax import CallResult, Direction, Document, Fax, LeftOut, Status
@@ -110,25 +111,35 @@ class Sample:
     error: str = ""
 
 
-def samples(templates: Templates, account: Account | None = None, template: str = "") -> list[Sample]:
-    """All letters, or those of one template. Blocks. Raises BadField where there is no such template."""
+def samples(
+    templates: Templates, account: Account | None = None, template: str = "", language: str | None = None
+) -> list[Sample]:
+    """All letters, or those of one template, in this language or that of the account. Blocks. Raises BadField where
+    there is no such template, and no such language."""
     wanted = [letter for letter in LETTERS if not template or template == letter or template == letter.split("-")[0]]
     if not wanted:
         raise BadField("template", f"There is no letter {template}; there are {', '.join(LETTERS)}.")
+    account = account or Account(id="0" * 32, name="Example & Sons", created_at=NOW)
+    if language is not None:
+        account = replace(account, language=checks.language(language, templates.languages()))
     return [_sample(templates, account, letter) for letter in wanted]
 
 
-def _sample(templates: Templates, account: Account | None, letter: str) -> Sample:
+def _sample(templates: Templates, account: Account, letter: str) -> Sample:
+    try:
+        stationery = templates.mail(account.id, account.language, strict=True)
+    except BadTemplateError as error:
+        return Sample(letter, error=str(error))
     head = Letterhead(
         notice_id=f"sample-{letter}",
         sender="faxgate@fax.example.com",
         recipient="alice@example.com",
         hostname="fax.example.com",
         date=NOW,
-        stationery=templates.mail(account.id if account else "", strict=True),
+        stationery=stationery,
     )
     try:
-        message = LETTERS[letter](head, account or Account(id="0" * 32, name="Example & Sons", created_at=NOW))
+        message = LETTERS[letter](head, account)
     except BadTemplateError as error:
         return Sample(letter, error=str(error))
     read = email.message_from_bytes(message, policy=policy.default)

@@ -2,7 +2,8 @@
 
 An installation overrides ours in `FAXGATE_TEMPLATES_DIR`: `cover/cover.html` and `mail/receipt.html` for all accounts,
 `accounts/ID/cover/cover.html` and `accounts/ID/mail/receipt.html` for one; a `logo.png` or `logo.jpg` beside the
-template of a cover stands on it.
+template of a cover stands on it. Texts alone are overridden, and languages added, by catalogues: `languages/de.po`,
+`accounts/ID/languages/de.po` (`gateway.languages`).
 
 Foreign templates must not lose a mail: one that cannot be used is logged, and ours is taken. They are filled in a
 sandbox, with bounds for the file, for the numbers of a `range` and for what comes out. That keeps mistakes small; it is
@@ -22,7 +23,7 @@ from jinja2.loaders import split_template_path
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from gateway.errors import OurTrouble
-from gateway.languages import ENGLISH, OWN, language
+from gateway.languages import ENGLISH, OWN, BadCatalogueError, Language, language, languages
 
 log = logging.getLogger(__name__)
 
@@ -47,21 +48,19 @@ class Stationery:
     """Those that go before our own."""
     strict: bool = False
     """Whether a foreign template that cannot be used is an error; else it is logged, and ours is taken."""
+    language: Language = ENGLISH
 
-    def fill(self, name: str, facts: Mapping[str, object], code: str = ENGLISH) -> str:
-        """The template of this name, filled in, in the language of this code. Blocks.
-
-        Raises BadTemplateError where `strict`, and never otherwise.
-        """
-        if not self.folders:
-            return _environment((), code).get_template(name).render(facts)
+    def fill(self, name: str, facts: Mapping[str, object]) -> str:
+        """The template of this name, filled in. Blocks. Raises BadTemplateError where `strict`, and never otherwise."""
+        if not self.folders and not self.language.foreign:
+            return _environment((), self.language).get_template(name).render(facts)
         try:
-            return _filled(_environment(self.folders, code), name, facts)
+            return _filled(_environment(self.folders, self.language), name, facts)
         except BadTemplateError as error:
             if self.strict:
                 raise
             log.error("our own template is used in place of one that cannot be: %s", error)
-            return _environment((), code).get_template(name).render(facts)
+            return _environment((), language(self.language.code)).get_template(name).render(facts)
 
 
 OURS = Stationery()
@@ -84,9 +83,22 @@ class Templates:
         except (OSError, UnicodeDecodeError) as error:
             raise OurTrouble("The cover page cannot be made right now.", detail=str(error)) from error
 
-    def mail(self, account_id: str = "", *, strict: bool = False) -> Stationery:
-        """What the letters of an account are written on; those of none where it is not given. Blocks."""
-        return Stationery(tuple(one for one in self._folders(account_id, "mail") if one.is_dir()), strict)
+    def mail(self, account_id: str = "", code: str = "en", *, strict: bool = False) -> Stationery:
+        """What the letters of an account are written on; those of none where it is not given. Blocks. Raises
+        BadTemplateError where `strict` and a catalogue cannot be used."""
+        folders = tuple(one for one in self._folders(account_id, "mail") if one.is_dir())
+        try:
+            return Stationery(folders, strict, self.language(account_id, code, strict=strict))
+        except BadCatalogueError as error:
+            raise BadTemplateError(str(error)) from error
+
+    def languages(self) -> list[str]:
+        """The codes of the languages that accounts can have. Blocks."""
+        return languages(self.override)
+
+    def language(self, account_id: str, code: str, *, strict: bool = False) -> Language:
+        """The language of this code, as the account has it. Blocks. Raises BadCatalogueError where `strict`."""
+        return language(code, self._folders(account_id, "languages"), strict=strict)
 
     def _folders(self, account_id: str, kind: str) -> list[Path]:
         if self.override is None:
@@ -106,7 +118,7 @@ def _logo(folder: Path) -> str:
 
 
 @functools.lru_cache(maxsize=64)
-def _environment(folders: tuple[Path, ...], code: str) -> jinja2.Environment:
+def _environment(folders: tuple[Path, ...], say: Language) -> jinja2.Environment:
     environment = ImmutableSandboxedEnvironment(
         extensions=["jinja2.ext.i18n"],
         loader=jinja2.ChoiceLoader(
@@ -119,8 +131,10 @@ def _environment(folders: tuple[Path, ...], code: str) -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.policies["ext.i18n.trimmed"] = True
     # What the extension adds to an environment; newstyle escapes the values that are put into a text.
-    environment.install_gettext_translations(language(code).catalogue, newstyle=True)  # type: ignore[attr-defined]
+    environment.install_gettext_translations(say.catalogue, newstyle=True)  # type: ignore[attr-defined]
+    environment.globals["language"] = say.tag
     return environment
 
 

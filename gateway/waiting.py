@@ -4,7 +4,7 @@ from datetime import datetime, tzinfo
 
 from gateway.explanations import explain
 from gateway.fax import Fax, Status
-from gateway.languages import ENGLISH, said
+from gateway.languages import ENGLISH, Language, said
 from gateway.wording import one_line, time_words
 
 
@@ -21,13 +21,12 @@ def so_far(fax: Fax, before: int = 0) -> str:
     return said("It has not been called yet, because no telephone line was free or the number was in use.")
 
 
-def next_call(fax: Fax, now: datetime, zone: tzinfo, code: str = ENGLISH) -> str:
-    """`23 November 2026, 14:05:09 CET`, or what it waits for; a time in the language of
-    this code, other words English and marked."""
+def next_call(fax: Fax, now: datetime, zone: tzinfo, say: Language = ENGLISH) -> str:
+    """`23 November 2026, 14:05:09 CET`, or what it waits for."""
     if fax.status is Status.PROCESSING:
-        return said("under way now")
+        return say(said("under way now"))
     if fax.status is Status.ATTACHING_FILES:
-        return said("when its document is ready")
+        return say(said("when its document is ready"))
     if fax.due_at is not None and fax.due_at > now:
-        return time_words(fax.due_at, zone, code)
-    return said("as soon as a line is free")
+        return time_words(fax.due_at, zone, say)
+    return say(said("as soon as a line is free"))

@@ -5,11 +5,9 @@ from datetime import datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 import phonenumbers
-from babel.dates import format_date, get_timezone_name
-from babel.numbers import format_decimal
 
 from gateway.accounts import Account, Faxbox
-from gateway.languages import ENGLISH, LOCALES, Said, counted, said
+from gateway.languages import ENGLISH, Language, Said, counted, said
 
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Unicode's direction marks, which could turn the rest of a line round."""
@@ -74,15 +72,10 @@ def zone_of(faxbox: Faxbox | None, account: Account) -> tzinfo:
     return ZoneInfo("UTC")
 
 
-def time_words(moment: datetime, zone: tzinfo, code: str = ENGLISH) -> str:
-    """`23 November 2026, 14:05:09 CET`; the time says which zone it is in. In the language of this code."""
+def time_words(moment: datetime, zone: tzinfo, say: Language = ENGLISH) -> str:
+    """`23 November 2026, 14:05:09 CET`, `23. November 2026, 14:05:09 Uhr (MEZ)`; it says which zone it is in."""
     local = moment.astimezone(zone)
-    name = local.strftime("%Z")
-    if name[:1] in {"+", "-"}:  # zones without letters of their own call themselves `-03`
-        name = f"UTC{name}"
-    elif code != ENGLISH:  # CLDR knows CET as MEZ, and in English few but its own
-        name = get_timezone_name(local, "short", locale=LOCALES[code])
-    return f"{format_date(local, 'long', locale=LOCALES[code])}, {local:%H:%M:%S} {name}"
+    return say(said("{date}, {time} {zone}", date=say.date(local), time=f"{local:%H:%M:%S}", zone=say.zone(local)))
 
 
 def duration_words(seconds: float) -> str:
@@ -99,10 +92,8 @@ def pages_words(pages: int) -> Said:
     return counted("{n} page", "{n} pages", pages)
 
 
-def size_words(size: int, code: str = ENGLISH) -> str:
-    """`640 bytes`, `12 kB`, `3.4 MB`; `3,4 MB` in German."""
+def size_words(size: int, say: Language = ENGLISH) -> str:
+    """`640 bytes`, `12 kB`, `3.4 MB`; `640 Byte`, `3,4 MB`."""
     if size < 1000:
-        return said("{size} bytes", size=size)
-    if size < 1e6 - 500:
-        return f"{size / 1e3:.0f} kB"
-    return f"{format_decimal(size / 1e6, '0.0', locale=LOCALES[code])} MB"
+        return say(counted("{n} byte", "{n} bytes", size))
+    return f"{say.number(size / 1e3)} kB" if size < 1e6 - 500 else f"{say.number(size / 1e6, 1)} MB"

@@ -6,8 +6,10 @@ message anybody's. So it is filled in a Jinja2 sandbox, nothing in it can fetch 
 (`data:`), and all of it belongs into `gateway.sandbox`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import pikepdf
 from jinja2 import DictLoader, StrictUndefined
@@ -15,6 +17,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from gateway.documents.paper import A4, Paper
 from gateway.errors import DocumentRefused
+from gateway.languages import said
 
 MAX_MESSAGE = 20_000
 """Characters of a message; what is longer is cut, and says so."""
@@ -24,15 +27,17 @@ ROUNDS = 5
 """How often it may be set until its number of pages is right."""
 _CUT = "\n[...]"
 
-WORDS = {
-    "fax": "FAX",
-    "to": "To",
-    "from": "From",
-    "subject": "Subject",
-    "date": "Date",
-    "pages": "Pages",
-    "including": "with this cover",
-}
+WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "fax": said("FAX"),
+        "to": said("To"),
+        "from": said("From"),
+        "subject": said("Subject"),
+        "date": said("Date"),
+        "pages": said("Pages"),
+        "including": said("with this cover"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +45,11 @@ class Cover:
     """What stands on it. Empty text is left out."""
 
     template: str
-    """HTML for Jinja2: the fields below, `pages`, `paper` and `words`."""
+    """HTML for Jinja2: the fields below, `pages` and `paper`."""
+    language: str = "en"
+    """Of the words (BCP 47)."""
+    words: Mapping[str, str] = field(default_factory=lambda: dict(WORDS))
+    """What is printed before the fields, as `WORDS`."""
     to_name: str = ""
     to_number: str = ""
     from_name: str = ""
@@ -110,7 +119,8 @@ def filled(cover: Cover, pages: int, paper: Paper = A4) -> str:
             logo=cover.logo if cover.logo.startswith("data:image/") else "",
             pages=pages,
             paper=paper.name,
-            words=WORDS,
+            words=cover.words,
+            language=cover.language,
         )
     except Exception as error:  # whatever a template of an account raises, its template is what is wrong
         raise _wrong(repr(error)) from error

@@ -3,11 +3,12 @@
 from datetime import datetime
 
 from gateway.accounts import ALWAYS, WITH_TEXT, Account, Faxbox
-from gateway.documents.cover import Cover
+from gateway.documents.cover import WORDS, Cover
 from gateway.documents.paper import A4, LETTER
 from gateway.documents.rendering import Look, Rendering, Resolution
 from gateway.fax import Fax
-from gateway.wording import number_words, one_line, time_words, zone_of
+from gateway.languages import ENGLISH, Language
+from gateway.wording import UNKNOWN_NUMBER, number_words, one_line, time_words, zone_of
 
 LETTER_COUNTRIES = frozenset({"US", "CA", "MX", "PH", "CL", "CO", "CR", "DO", "GT", "NI", "PA", "SV", "VE", "PR"})
 """Where office paper is Letter (CLDR, territory information)."""
@@ -33,16 +34,20 @@ def has_cover(fax: Fax, box: Faxbox | None) -> bool:
     return box.cover_page == ALWAYS or (box.cover_page == WITH_TEXT and bool(fax.message))
 
 
-def cover_of(fax: Fax, box: Faxbox, account: Account, template: str, logo: str, now: datetime) -> Cover:
+def cover_of(
+    fax: Fax, box: Faxbox, account: Account, template: str, logo: str, now: datetime, say: Language = ENGLISH
+) -> Cover:
     return Cover(
         template=template,
+        language=say.tag,
+        words={name: say(word) for name, word in WORDS.items()},
         logo=logo,
         to_name=one_line(fax.to_name),
-        to_number=number_words(fax.destination),
+        to_number=number_words(fax.destination, say(UNKNOWN_NUMBER)),
         from_name=one_line(fax.from_name),
         from_number=number_words(fax.from_number, unknown=""),
         subject=one_line(fax.subject),
-        date=time_words(now, zone_of(box, account)),
+        date=time_words(now, zone_of(box, account), say),
         message=fax.message,
         confidentiality=box.confidentiality,
     )

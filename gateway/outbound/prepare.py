@@ -148,7 +148,8 @@ class Preparation:
         cover = None
         if box is not None and has_cover(fax, box):
             template, logo = await asyncio.to_thread(self.templates.cover, account.id)
-            cover = cover_of(fax, box, account, template, logo, self.clock.now())
+            say = await asyncio.to_thread(self.templates.language, account.id, account.language)
+            cover = cover_of(fax, box, account, template, logo, self.clock.now(), say)
         try:
             folder = Path(tempfile.mkdtemp(prefix="prepare-", dir=self.spool))
         except OSError as error:

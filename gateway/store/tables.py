@@ -73,6 +73,7 @@ account = Table(
     _text("name"),
     Column("country", String(2), nullable=False),
     _text("timezone"),
+    Column("language", String(16), nullable=False, server_default="en"),
     Column("max_calls", Integer, nullable=False),
     _json("number_rules", "{}"),
     _json("limits", "{}"),

@@ -4,7 +4,7 @@ import gettext
 
 from gateway.explanations import explain
 from gateway.fax import CallResult
-from gateway.languages import Language, counted, language, said
+from gateway.languages import ENGLISH, Language, counted, language, said
 
 
 class Other(gettext.NullTranslations):
@@ -19,7 +19,7 @@ class Other(gettext.NullTranslations):
         return "{n} Seite" if n == 1 else "{n} Seiten"
 
 
-OTHER = Language("en", Other())
+OTHER = Language("en", Other(), ["so"])
 
 
 def test_a_text_is_said_again_with_its_values() -> None:
@@ -32,4 +32,5 @@ def test_a_text_is_said_again_with_its_values() -> None:
 
 def test_what_there_is_no_language_for_is_english() -> None:
     cut_off = explain(CallResult(success=False, answered=True, pages=1, total_pages=3, result_code=49)).sentence
-    assert language("../xx")(cut_off) == cut_off == "The call was cut off after page 1 of 3."
+    assert language("../xx") is language("xx") is ENGLISH
+    assert ENGLISH(cut_off) == cut_off == "The call was cut off after page 1 of 3."
