@@ -13,6 +13,7 @@ from gateway.accounts import BOTH, LINK, NOTHING, PDF, PICTURE, TIFF, WHOLE_FAX,
 from gateway.documents.page import thumbnail_png
 from gateway.errors import FaxgateError, NotFound
 from gateway.fax import Direction, Fax
+from gateway.languages import said
 from gateway.ports import Documents
 from gateway.sandbox import Sandbox
 
@@ -49,7 +50,7 @@ def discreet(fax: Fax, box: Faxbox | None) -> Fax:
         return fax
     error = fax.error
     for name in (*(document.name for document in fax.documents), *(part.name for part in fax.left_out)):
-        error = error.replace(name, "the document") if name else error
+        error = error.replace(name, said("the document")) if name else error
     return replace(
         fax,
         error=error,

@@ -22,6 +22,7 @@ import httpx
 
 from gateway.errors import Refused
 from gateway.fax import DocumentRequest
+from gateway.languages import said
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -121,7 +122,9 @@ class PublicNetwork(httpcore.AsyncNetworkBackend):
             async with asyncio.timeout(timeout):
                 addresses = [ipaddress.ip_address(text) for text in await self._resolve(host, port)]
         except (OSError, UnicodeError, OverflowError) as error:  # no such name; a name or port that none can have
-            raise NotRetrieved(f"could not retrieve file, the host {host} was not found", detail=str(error)) from error
+            raise NotRetrieved(
+                said("could not retrieve file, the host {host} was not found", host=host), detail=str(error)
+            ) from error
         permitted = [address for address in addresses if self._permits(address)]
         if not permitted:
             raise InternalAddress(f"could not retrieve file, {host} is an internal address that may not be reached")
@@ -215,7 +218,9 @@ class Fetcher:
     async def _receive(self, response: httpcore.Response, into: Path) -> None:
         status = response.status
         if not 200 <= status < 300:
-            raise NotRetrieved(f"could not retrieve file, http response {status}", may_pass=status in PASSING)
+            raise NotRetrieved(
+                said("could not retrieve file, http response {status}", status=status), may_pass=status in PASSING
+            )
         if (encoding := _header(response, b"content-encoding").lower()) not in ("", "identity"):
             raise NotRetrieved(f"could not retrieve file, it came compressed ({encoding[:20]}) though not asked to be")
         announced = _header(response, b"content-length")
@@ -229,9 +234,9 @@ class Fetcher:
                         break
                     file.write(chunk)
         if received > self._most:
-            raise NotRetrieved(f"could not retrieve file, it is larger than {self._most >> 20} MB")
+            raise NotRetrieved(said("could not retrieve file, it is larger than {size} MB", size=self._most >> 20))
         if not received:
-            raise NotRetrieved("could not retrieve file, it is empty")
+            raise NotRetrieved(said("could not retrieve file, it is empty"))
 
 
 def _url(text: str, base: httpx.URL | None = None) -> httpx.URL:
@@ -272,11 +277,13 @@ def _name(url: httpx.URL) -> str:
 
 def _unreachable(error: Any) -> NotRetrieved:
     if isinstance(error, httpcore.ConnectError) and "certificate" in str(error).lower():
-        return NotRetrieved("could not retrieve file, the server's certificate cannot be trusted", detail=str(error))
+        return NotRetrieved(
+            said("could not retrieve file, the server's certificate cannot be trusted"), detail=str(error)
+        )
     if isinstance(error, httpcore.ConnectError):
-        text = "could not retrieve file, no connection to the server"
+        text = said("could not retrieve file, no connection to the server")
     elif isinstance(error, httpcore.LocalProtocolError):
         return NotRetrieved("could not retrieve file, the request cannot be sent as it is given", detail=str(error))
     else:
-        text = "could not retrieve file, the connection broke off"
+        text = said("could not retrieve file, the connection broke off")
     return NotRetrieved(text, may_pass=True, detail=str(error))

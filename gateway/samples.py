@@ -57,7 +57,14 @@ _SENT = Fax(
     attempts=2,
     pages=3,
     documents=(Document(key="d", name="contract.pdf", content_type="application/pdf", bytes=123456),),
-    left_out=(LeftOut(name="logo.png", content_type="image/png", bytes=900, reason="a small picture"),),
+    left_out=(
+        LeftOut(
+            name="logo.png",
+            content_type="image/png",
+            bytes=900,
+            reason="a small picture in the text (logo or signature)",
+        ),
+    ),
     result=_THROUGH,
 )
 _FAILED = replace(_SENT, status=Status.FAILED, result=_BUSY)

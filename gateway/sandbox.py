@@ -23,6 +23,7 @@ from dataclasses import replace
 from typing import TypeVar, TypeVarTuple, cast
 
 from gateway.errors import DocumentRefused, FaxgateError, OurTrouble
+from gateway.languages import said
 from gateway.sandboxed import KILL, LENGTH, ORDER, READY, REPORT, START, Job, Limits, Outcome, Reply
 
 __all__ = ["DOCUMENT", "QUICK", "Limits", "Sandbox"]
@@ -43,7 +44,7 @@ imported in the child, at every job anew."""
 RECYCLE = 300
 """Jobs after which a quick child makes room for a fresh one: what the libraries leak goes with it."""
 
-TOO_MUCH = "The document could not be opened within the limits of time and memory."
+TOO_MUCH = said("The document could not be opened within the limits of time and memory.")
 
 # The parent's path, so that a target in a test or a script is found; and one thread, because a process with threads
 # must not fork.

@@ -14,6 +14,7 @@ from gateway.documents.fitting import LEGAL_ROWS
 from gateway.documents.pictures import UNREADABLE
 from gateway.documents.tiff import FINE_DPI, STANDARD_DPI, SUPERFINE_DPI, WIDTH, X_DPI
 from gateway.errors import DocumentRefused
+from gateway.languages import said
 from gateway.lines.spandsp import SpandspMissingError, load
 from gateway.lines.t4 import SentPage, sent_pages
 
@@ -94,4 +95,4 @@ def _wrong(page: TiffImagePlugin.TiffImageFile) -> str:
 
 
 def _illegal(detail: str) -> DocumentRefused:
-    return DocumentRefused("The document could not be made into pages that can be faxed.", detail=detail)
+    return DocumentRefused(said("The document could not be made into pages that can be faxed."), detail=detail)

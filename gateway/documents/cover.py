@@ -83,7 +83,9 @@ def _settled(cover: Cover, following: int, front: Path, paper: Paper) -> int:
     for _ in range(ROUNDS):
         before, own = own, _write(cover, following + own, front, paper)
         if own > MOST_PAGES:
-            raise DocumentRefused(f"The cover page has more than {MOST_PAGES} pages: its message is too long.")
+            raise DocumentRefused(
+                said("The cover page has more than {pages} pages: its message is too long.", pages=MOST_PAGES)
+            )
         if own == before:
             return own
     raise _wrong("its length never settles")
@@ -128,6 +130,6 @@ def filled(cover: Cover, pages: int, paper: Paper = A4) -> str:
 
 def _wrong(detail: str) -> DocumentRefused:
     return DocumentRefused(
-        "The cover page could not be made: its template is wrong. Please tell the administrator of this service.",
+        said("The cover page could not be made: its template is wrong. Please tell the administrator of this service."),
         detail=detail,
     )

@@ -12,6 +12,7 @@ from gateway.documents import mime, refusals, tnef
 from gateway.documents.installed import taken
 from gateway.documents.kinds import PICTURES, SUFFIXES, TYPESET, Kind, kind_of
 from gateway.errors import DocumentRefused
+from gateway.languages import said
 
 BODY_KINDS = frozenset({Kind.TEXT, Kind.HTML, Kind.MAIL, Kind.VCARD, Kind.CALENDAR, Kind.PGP, Kind.UNKNOWN})
 """What the written text of a mail may look like. Anything else in its place is a document with a wrong type."""
@@ -21,31 +22,35 @@ LOGO_AREA = 160_000
 page has ten times as many even at 100 dpi, and would be an attachment."""
 LOGO_BYTES = 8 * 1024
 """Of an inline picture whose pixels cannot be counted."""
-IN_THE_TEXT = "a picture in the text of the mail"
-TEXT_OF_THE_MAIL = "the text of the mail"
+IN_THE_TEXT = said("a picture in the text of the mail")
+TEXT_OF_THE_MAIL = said("the text of the mail")
 
 TNEF_NAME = "winmail.dat"
 LEFT_OUT_TYPES = {
-    "application/pkcs7-signature": "a signature (S/MIME)",
-    "application/x-pkcs7-signature": "a signature (S/MIME)",
-    "application/pgp-signature": "a signature (PGP)",
-    "application/pgp-keys": "a PGP key",
-    "text/vcard": "a visiting card",
-    "text/x-vcard": "a visiting card",
-    "text/directory": "a visiting card",
-    "text/calendar": "an invitation",
-    "application/ics": "an invitation",
-    "message/delivery-status": "a delivery report",
-    "message/disposition-notification": "a delivery report",
-    "text/rfc822-headers": "a delivery report",
-    "application/applefile": "Macintosh file information",
+    "application/pkcs7-signature": said("a signature (S/MIME)"),
+    "application/x-pkcs7-signature": said("a signature (S/MIME)"),
+    "application/pgp-signature": said("a signature (PGP)"),
+    "application/pgp-keys": said("a PGP key"),
+    "text/vcard": said("a visiting card"),
+    "text/x-vcard": said("a visiting card"),
+    "text/directory": said("a visiting card"),
+    "text/calendar": said("an invitation"),
+    "application/ics": said("an invitation"),
+    "message/delivery-status": said("a delivery report"),
+    "message/disposition-notification": said("a delivery report"),
+    "text/rfc822-headers": said("a delivery report"),
+    "application/applefile": said("Macintosh file information"),
 }
 LEFT_OUT_SUFFIXES = {
-    ".p7s": "a signature (S/MIME)",
-    ".vcf": "a visiting card",
-    ".ics": "an invitation",
+    ".p7s": said("a signature (S/MIME)"),
+    ".vcf": said("a visiting card"),
+    ".ics": said("an invitation"),
 }
-LEFT_OUT_KINDS = {Kind.VCARD: "a visiting card", Kind.CALENDAR: "an invitation", Kind.PGP: "a signature (PGP)"}
+LEFT_OUT_KINDS = {
+    Kind.VCARD: said("a visiting card"),
+    Kind.CALENDAR: said("an invitation"),
+    Kind.PGP: said("a signature (PGP)"),
+}
 REFUSED_TYPES = {
     "application/pkcs7-mime": "The mail is encrypted or sealed (S/MIME); send it without that.",
     "application/x-pkcs7-mime": "The mail is encrypted or sealed (S/MIME); send it without that.",
@@ -195,7 +200,7 @@ def _decide(seen: Seen) -> Body | Fax | FaxAlone | LeaveOut | Refuse:
     if seen.kind is not Kind.TNEF and (seen.declared_type == Kind.TNEF.value or name == TNEF_NAME):
         return Refuse(refusals.broken(seen.called).text)
     if seen.envelope_only:
-        return LeaveOut("the formatting of the text (winmail.dat)")
+        return LeaveOut(said("the formatting of the text (winmail.dat)"))
     if reason := _left_out(seen, name):
         return LeaveOut(reason)
     if _is_body(seen):
@@ -221,7 +226,7 @@ def _left_out(seen: Seen, name: str) -> str:
     if seen.declared_type.startswith("message/") and seen.declared_type in LEFT_OUT_TYPES:
         return LEFT_OUT_TYPES[seen.declared_type]
     if seen.kind in taken() - TYPESET:
-        return "a small picture in the text (logo or signature)" if _is_logo(seen) else ""
+        return said("a small picture in the text (logo or signature)") if _is_logo(seen) else ""
     if seen.declared_type in LEFT_OUT_TYPES:
         return LEFT_OUT_TYPES[seen.declared_type]
     for suffix, reason in LEFT_OUT_SUFFIXES.items():
@@ -230,7 +235,7 @@ def _left_out(seen: Seen, name: str) -> str:
     if seen.kind in LEFT_OUT_KINDS and seen.name:
         return LEFT_OUT_KINDS[seen.kind]
     if EXCHANGE_FRAGMENT.fullmatch(seen.name):
-        return "text of the mail"
+        return said("text of the mail")
     return ""
 
 

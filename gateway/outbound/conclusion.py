@@ -15,6 +15,7 @@ from gateway.alerts import Operator
 from gateway.clock import Clock
 from gateway.explanations import explain
 from gateway.fax import Attempt, CallResult, Fax, Status
+from gateway.languages import said
 from gateway.means import learned, plain
 from gateway.notices import about_end, about_trouble
 from gateway.ports import Line
@@ -25,7 +26,7 @@ from gateway.store.wake import DIAL, NOTICES, Wake
 
 log = logging.getLogger(__name__)
 
-UNKNOWN = "The outcome is unknown: the fax may have arrived. Please ask the recipient before you send it again."
+UNKNOWN = said("The outcome is unknown: the fax may have arrived. Please ask the recipient before you send it again.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +51,11 @@ class Conclusion:
             case retry.Done():
                 await self.end(fax, attempt, Status.COMPLETED, result, "")
             case _ if cancelled:
-                await self.end(fax, attempt, Status.CANCELLED, result, "Cancelled; the call was hung up.")
+                await self.end(fax, attempt, Status.CANCELLED, result, said("Cancelled; the call was hung up."))
             case _ if stopped:
-                await self.again(fax, attempt, result, retry.RetryAt(now, counted=False), "The gateway was stopped.")
+                await self.again(
+                    fax, attempt, result, retry.RetryAt(now, counted=False), said("The gateway was stopped.")
+                )
             case retry.GiveUp():
                 log.info("fax %s: given up: %s", fax.id, verdict.reason)
                 await self.end(fax, attempt, Status.FAILED, result, error, counted=verdict.counted)
@@ -66,7 +69,7 @@ class Conclusion:
     async def redial(self, fax: Fax, attempt: Attempt | None) -> None:
         """Nothing can have reached the far end: due again at once, and not counted."""
         if await self.is_cancelled(fax):
-            await self.end(fax, attempt, Status.CANCELLED, None, "Cancelled.", counted=False)
+            await self.end(fax, attempt, Status.CANCELLED, None, said("Cancelled."), counted=False)
         else:
             await self.again(fax, attempt, None, retry.RetryAt(self.clock.now(), counted=False), "")
 

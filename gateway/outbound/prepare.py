@@ -20,6 +20,7 @@ from gateway.documents.prepare import prepare as make_image
 from gateway.errors import FaxgateError, OurTrouble, Refused
 from gateway.fax import Fax, Status
 from gateway.ids import new_id
+from gateway.languages import said
 from gateway.notices import about_end
 from gateway.outbound.paper import cover_of, has_cover, rendering_of
 from gateway.ports import Documents, NewDocument
@@ -153,7 +154,7 @@ class Preparation:
         try:
             folder = Path(tempfile.mkdtemp(prefix="prepare-", dir=self.spool))
         except OSError as error:
-            raise OurTrouble("The document cannot be prepared right now.", detail=str(error)) from error
+            raise OurTrouble(said("The document cannot be prepared right now."), detail=str(error)) from error
         try:
             pdf, image = folder / "fax.pdf", folder / "fax.tiff"
             rendering = rendering_of(fax, box, account)
