@@ -275,7 +275,6 @@ def _letter(
     message["To"] = _address(head.recipient)
     message["Subject"] = subject
     message["Date"] = head.date
-    message["Content-Language"] = head.stationery.language.tag  # RFC 3282
     message["Message-ID"] = f"<{head.notice_id}@{head.hostname}>"
     if answers and MESSAGE_ID.fullmatch(answers.message_id.strip()):
         message["In-Reply-To"] = answers.message_id.strip()
@@ -287,10 +286,11 @@ def _letter(
     message["X-Faxgate-Notice"] = head.notice_id
     message["X-Faxgate-Fax"] = str(facts["fax_id"])
     picture_id = f"page-1.{head.notice_id}@{head.hostname}" if picture is not None else ""
+    language = [f"Content-Language: {head.stationery.language.tag}"]  # RFC 3282
     for kind, subtype in (("txt", "plain"), ("html", "html")):
         text = head.stationery.fill(f"{template}.{kind}", {**facts, "title": subject, "picture": picture_id})
         add = message.set_content if kind == "txt" else message.add_alternative
-        add(text, subtype=subtype, cte="quoted-printable")
+        add(text, subtype=subtype, cte="quoted-printable", headers=language)
     if picture is not None:
         # Beside the HTML that shows it (RFC 2387), so that no mail program lists it as an attachment.
         html: EmailMessage = message.get_payload()[1]  # type: ignore[assignment, index]
