@@ -24,7 +24,7 @@ Which file for what:
     lines/                               telephone lines: loopback (T.30 in memory), freeswitch/ (its event socket)
     enclosures                           what of the fax goes along with a mail, as its faxbox has it
     letters, messages, signing           what is told: mails; short messages and facts; the signature of the latter
-    languages                            English texts that can be said in another language
+    languages                            what is said to people, in another language than English
     stationery, samples                  the templates of mails and covers; every mail of made-up faxes, to see it
     bounces                              the envelope senders of mails, by which what comes back is known
     dsn, xtext                           delivery status notifications, for senders who have asked for them

@@ -41,6 +41,7 @@ def made(done: subprocess.CompletedProcess[str]) -> Any:
 def test_an_account_a_faxbox_and_a_fax(faxgate: Faxgate, tmp_path: Path) -> None:
     account = made(faxgate("account", "add", "Practice", "--domain", "fax.example.com", "--timezone", "Europe/Paris"))
     assert len(account["id"]) == 32
+    assert account["language"] == "en"
     assert len(account["auth_token"]) == 64
     options = ("--number", "+1 202 555 0101", "--allow", "@example.com", "--deliver-to", "alice@example.com")
     box = made(faxgate("faxbox", "add", "Practice", "Front", *options))
@@ -115,6 +116,8 @@ def test_a_drained_line_that_is_no_longer_configured_can_be_resumed(
     [
         (("account", "add", "A", "--country", "XX"), "XX"),
         (("account", "add", "A", "--timezone", "Mars/Olympus"), "Mars/Olympus"),
+        (("account", "add", "A", "--language", "xx"), "There is no language 'xx'; there are de, en."),
+        (("letters", "--language", "xx"), "there are de, en."),
         (("account", "add", "A", "--domain", "no domain"), "no domain"),
         (("faxbox", "add", "nobody", "B"), "no account nobody"),
         (("send", "missing.pdf", "--to", "+12025550190", "--faxbox", "0" * 32), "no faxbox"),

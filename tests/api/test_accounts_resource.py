@@ -117,6 +117,9 @@ async def test_post_replaces_and_patch_merges(client: httpx.AsyncClient, house: 
     item = f"{ACCOUNTS}/{account['id']}"
     patched = made(await client.patch(item, json={"data": {"country": "fr"}}, headers=AS_SUPERUSER), 200)
     assert (patched["country"], patched["timezone"], patched["domains"]) == ("FR", "Europe/Paris", ["c.example"])
+    assert patched["language"] == "en"
+    german = made(await client.patch(item, json={"data": {"language": "de"}}, headers=AS_SUPERUSER), 200)
+    assert german == {**patched, "language": "de"}
     cleared = made(await client.patch(item, json={"data": {"timezone": None}}, headers=AS_SUPERUSER), 200)
     assert (cleared["timezone"], cleared["max_calls"]) == ("UTC", 9)
     replaced = made(await client.post(item, json={"data": {"name": "C", "domains": []}}, headers=AS_SUPERUSER), 200)
@@ -134,6 +137,8 @@ BAD: list[tuple[object, str]] = [
     ({"name": "x", "domains": ["no domain"]}, "domains"),
     ({"name": "x", "country": "XX"}, "country"),
     ({"name": "x", "timezone": "Mars/Olympus"}, "timezone"),
+    ({"name": "x", "language": "xx"}, "language"),
+    ({"name": "x", "language": "../de"}, "language"),
     ({"name": "x", "max_calls": 0}, "max_calls"),
     ({"name": "x", "max_calls": "4"}, "max_calls"),
     ({"name": "x", "parent_id": "0" * 32}, "parent_id"),
