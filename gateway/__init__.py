@@ -11,7 +11,7 @@
 Which file for what:
 
     fax, accounts, smtplog, errors       the nouns, and the one tree of errors
-    numbers, options                     pure decisions: what number, what a sender may choose,
+    numbers, options, spending           pure decisions: what number, what a sender may choose, what may be spent,
     retry, means, resuming                               what next, how, which pages,
     alerts, explanations, wording                        whether the operator is called, in what words
     ports                                protocols where something crosses a process
