@@ -175,6 +175,7 @@ def operator_limit(head: Letterhead, excess: Excess) -> bytes:
         "limit": excess.words,
         "sender": one_line(excess.sender),
         "id": excess.scope.id,
+        "fax_id": "",
         "time": time_words(head.date, UTC),
         "account": head.hostname,
     }
@@ -284,7 +285,8 @@ def _letter(
     message["X-Auto-Response-Suppress"] = "All"
     message["List-Id"] = f"Notices of faxes <notices.{head.hostname}>"  # RFC 2919: for whoever files or mutes them
     message["X-Faxgate-Notice"] = head.notice_id
-    message["X-Faxgate-Fax"] = str(facts["fax_id"])
+    if facts["fax_id"]:
+        message["X-Faxgate-Fax"] = str(facts["fax_id"])
     picture_id = f"page-1.{head.notice_id}@{head.hostname}" if picture is not None else ""
     language = [f"Content-Language: {head.stationery.language.tag}"]  # RFC 3282
     for kind, subtype in (("txt", "plain"), ("html", "html")):

@@ -1,0 +1,128 @@
+"""Limits and rules of numbers, from the mail or the request to the reply, the smtplog and the operator's mail."""
+
+import smtplib
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from email.message import EmailMessage
+from typing import Any
+
+import httpx
+import pytest
+
+from gateway.accounts import Faxbox
+from gateway.administration import Administration
+from gateway.fax import Status
+from gateway.store import accounts
+from tests.documents import papers
+from tests.origin import Origin
+from tests.stories.conftest import FAX_MACHINE, House
+
+PREMIUM = "+19005551234"
+
+
+async def limit(house: House, **fields: object) -> None:
+    """Set these of Alice's faxbox."""
+
+    def decide(box: Faxbox) -> Faxbox:
+        return replace(box, **fields)  # type: ignore[arg-type]
+
+    administration = Administration(house.app.store, house.app.wake, house.clock)
+    await administration.change_faxbox(house.account.id, house.alice.id, decide)
+
+
+def again(letter: EmailMessage, number: int) -> EmailMessage:
+    """Another mail of the same document."""
+    del letter["Message-ID"]
+    letter["Message-ID"] = f"<{number}@example.com>"
+    return letter
+
+
+async def refusal(house: House, letter: EmailMessage, *to: str) -> tuple[int, str]:
+    with pytest.raises((smtplib.SMTPDataError, smtplib.SMTPRecipientsRefused)) as caught:
+        await house.send(letter, *to)
+    error = caught.value
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        [(code, text)] = error.recipients.values()
+    else:
+        assert isinstance(error, smtplib.SMTPDataError)
+        code, answer = error.smtp_code, error.smtp_error
+        text = answer if isinstance(answer, bytes) else answer.encode()
+    return code, text.decode()
+
+
+async def test_what_goes_beyond_a_limit_is_told_in_the_session(house: House, letter: EmailMessage) -> None:
+    await limit(house, limits={"faxes": {"hour": 1}})
+    await house.send(letter, FAX_MACHINE)
+    await house.send(letter, FAX_MACHINE)  # a repeat spends nothing, and is taken
+    late = await refusal(house, again(letter, 2), FAX_MACHINE)
+    assert late == (450, "4.7.1 The faxbox may send 1 fax an hour; try again later.")
+    never = await refusal(house, again(letter, 3), FAX_MACHINE, "+12025550191")
+    assert never == (550, "5.7.1 The faxbox may send 1 fax an hour; this is more at once.")
+    assert len(await house.faxes()) == 1
+    entries = {entry.message_id: entry for entry in await house.smtplog()}
+    assert (entries["<2@example.com>"].accepted, entries["<2@example.com>"].fax_ids) == (False, [])
+    assert entries["<2@example.com>"].reply.startswith("450 4.7.1")
+    told = await house.mail("postmaster@localhost", "Limit reached: faxbox Alice")
+    body = told.get_body(("plain",))
+    assert body
+    assert house.alice.id in body.get_content()
+    await house.later(3600)
+    await house.send(again(letter, 2), FAX_MACHINE)
+    assert len(await house.faxes()) == 2
+    assert len([mail for mail in house.mails() if mail["Subject"].startswith("Limit")]) == 1
+
+
+async def test_a_number_that_is_not_allowed_is_refused_at_rcpt(house: House, letter: EmailMessage) -> None:
+    assert await refusal(house, letter, PREMIUM) == (
+        550,
+        f"5.7.1 Faxes to {PREMIUM} are not allowed here: it is a premium number.",
+    )
+    await limit(house, number_rules={"allow": ("premium",)})
+    assert (await refusal(house, letter, PREMIUM))[0] == 550  # the account denies it
+    administration = Administration(house.app.store, house.app.wake, house.clock)
+    await administration.change_account(
+        house.account.id, lambda account: replace(account, number_rules={"allow": ("premium",)})
+    )
+    await house.send(letter, PREMIUM)
+
+
+@pytest.fixture
+async def client(house: House) -> AsyncIterator[httpx.AsyncClient]:
+    async with house.app.store.begin() as connection:
+        await accounts.add_token(connection, "t" * 32, house.account.id, ["read", "send"], house.clock.now())
+    base = f"http://{house.app.addresses.api}/v2/accounts/{house.account.id}"
+    async with httpx.AsyncClient(base_url=base, headers={"X-Auth-Token": "t" * 32}, timeout=30) as client:
+        yield client
+
+
+def order(house: House, number: str = FAX_MACHINE, **fields: object) -> dict[str, Any]:
+    return {"data": {"to_number": number, "from_number": house.alice.numbers[0], **fields}}
+
+
+async def test_the_same_for_programs(house: House, client: httpx.AsyncClient) -> None:
+    async with Origin(document=papers.letter(pages=2)).served() as origin:
+        url = f"{origin.url}/fax.pdf"
+        wanted = order(house, document={"url": url})
+        denied = await client.put("/faxes", json=order(house, PREMIUM, document={"url": url}))
+        assert (denied.status_code, denied.json()["message"]) == (403, "not_permitted")
+        await limit(house, limits={"faxes": {"hour": 1}})
+        assert (await client.put("/faxes", json=wanted)).status_code == 202
+        named = {"Idempotency-Key": "mine"}
+        late = await client.put("/faxes", json=wanted, headers=named)
+        assert (late.status_code, late.json()["message"]) == (429, "over_limit")
+        assert 0 < int(late.headers["retry-after"]) <= 3600
+        await house.later(3600)
+        taken = await client.put("/faxes", json=wanted, headers=named)  # its name was given back
+        assert taken.status_code == 202
+        repeated = await client.put("/faxes", json=wanted, headers=named)
+        assert repeated.json()["data"]["id"] == taken.json()["data"]["id"]
+
+
+async def test_pages_that_are_known_late_count_all_the_same(house: House, client: httpx.AsyncClient) -> None:
+    await limit(house, limits={"pages": {"day": 1}})
+    async with Origin(document=papers.letter(pages=2)).served() as origin:
+        wanted = order(house, document={"url": f"{origin.url}/fax.pdf"})
+        assert (await client.put("/faxes", json=wanted)).status_code == 202
+        fax = await house.fax(Status.FAILED)
+    assert fax.error == "The faxbox may send 1 page a day; this is more at once."
+    assert await house.calls(fax) == []
