@@ -10,7 +10,7 @@
     tracing         request ids, the access log, the last resort
     auth            who is calling, and for which account
     throttle        failed tries are slowed down
-    accounts, faxboxes, numbers, tokens     what is administrated
+    accounts, faxboxes, numbers, tokens     what is administrated; faxbox_fields, spending: what some of it is made of
     changes         POST replaces, PATCH merges, null clears
     revisions       ETag, If-Match, If-None-Match
     envelope        answers and errors in the one shape that clients know
