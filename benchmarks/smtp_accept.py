@@ -37,7 +37,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from gateway.accounts import Account, Faxbox
 from gateway.fax import Fax
 from gateway.numbers import to_e164
-from gateway.outbound.submit import Submission
+from gateway.outbound.submission import Submission
 from gateway.routing import FaxRoute, OperatorRoute
 from gateway.sandbox import Sandbox
 from gateway.smtplog import SmtplogEntry

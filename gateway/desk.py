@@ -19,7 +19,8 @@ from gateway.errors import BadField, DocumentRefused, NotFound
 from gateway.history import Moment
 from gateway.ids import new_id
 from gateway.numbers import to_e164
-from gateway.outbound.submit import MailedDocument, Origin, Submission, Submissions
+from gateway.outbound.submission import MailedDocument, Origin, Submission
+from gateway.outbound.submit import Submissions
 from gateway.ports import Documents
 from gateway.routing import FaxRoute
 from gateway.store import accounts, faxes, history, lines, tables

@@ -20,7 +20,7 @@ from gateway.errors import FaxgateError, NotPermitted, OurTrouble, Refused, Unkn
 from gateway.fax import DsnRequest, LeftOut
 from gateway.ids import new_id
 from gateway.operator_mail import Passage, to_operator
-from gateway.outbound.submit import MailedDocument, Origin, Submission
+from gateway.outbound.submission import MailedDocument, Origin, Submission
 from gateway.routing import BounceRoute, FaxRoute, OperatorRoute
 from gateway.smtplog import AttachmentLog, RecipientLog, SmtplogEntry
 from gateway.wording import zone_of

@@ -28,7 +28,8 @@ from gateway.fax import Direction, DocumentRequest, Fax
 from gateway.ids import new_id
 from gateway.notices import recipients
 from gateway.numbers import to_e164
-from gateway.outbound.submit import MailedDocument, Origin, Particulars, Rendered, Submission, Submissions
+from gateway.outbound.submission import MailedDocument, Origin, Particulars, Rendered, Submission
+from gateway.outbound.submit import Submissions
 from gateway.ports import Documents
 from gateway.routing import FaxRoute
 from gateway.sandbox import Sandbox

@@ -19,7 +19,7 @@ from gateway.fax import Fax
 from gateway.outbound.fetch import Fetching
 from gateway.outbound.order import Order, Orders
 from gateway.outbound.paper import has_cover
-from gateway.outbound.submit import Submission, faxes_of
+from gateway.outbound.submission import Submission, faxes_of
 from gateway.routing import FaxRoute
 
 MOST_AT_ONCE = 2

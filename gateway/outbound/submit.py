@@ -6,7 +6,6 @@ syncs of the disk. When the commit fails, every session of the group hears of te
 """
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,16 +15,15 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from gateway.accounts import NEVER
 from gateway.alerts import Operator
 from gateway.bounces import Returned
 from gateway.clock import Clock
 from gateway.errors import Conflict, FaxgateError, NotPermitted, OurTrouble
-from gateway.fax import Direction, Document, DocumentRequest, Fax, LeftOut, Status
+from gateway.fax import Document, Fax, Status
 from gateway.ids import new_id
 from gateway.notices import about_limit
+from gateway.outbound.submission import Submission, faxes_of
 from gateway.ports import Documents, NewDocument
-from gateway.routing import FaxRoute
 from gateway.smtplog import SmtplogEntry
 from gateway.spending import LimitPassed
 from gateway.storage import key_for
@@ -40,87 +38,6 @@ log = logging.getLogger(__name__)
 REPEATED_WITHIN = timedelta(hours=24)
 MOST_AT_ONCE = 64
 """Mails in one transaction."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MailedDocument:
-    """A document of a mail that will be faxed, its bytes in memory or in a spool file that may be taken over."""
-
-    name: str
-    content_type: str
-    content: bytes | Path
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """Where a submission comes from."""
-
-    id: str
-    """The faxes of one submission share it; the id of the smtplog entry where it came by mail."""
-    via: str
-    """`smtp`, `api` or `cli`."""
-    sender: str = ""
-    """The verified address that receipts go to; empty where there is none."""
-    subject: str = ""
-    message_id: str = ""
-    resubmitted_from: str = ""
-    """The fax whose pages these are."""
-
-    @classmethod
-    def of_mail(cls, entry: SmtplogEntry) -> "Origin":
-        return cls(id=entry.id, via="smtp", sender=entry.sender, subject=entry.subject, message_id=entry.message_id)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Particulars:
-    """What a submitter says of the fax itself; what is None is the faxbox's."""
-
-    from_name: str | None = None
-    from_number: str | None = None
-    """As written."""
-    to_name: str = ""
-    retries: int | None = None
-    notifications: dict[str, object] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rendered:
-    """The fax image that another fax has already; both refer to the same files from now on."""
-
-    fax_id: str
-    pdf_key: str
-    image_key: str
-    pages: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
-    """Documents and where to fax them, complete: one fax for each route."""
-
-    origin: Origin
-    entry: SmtplogEntry | None = None
-    """The smtplog entry of a mail."""
-    routes: tuple[FaxRoute, ...]
-    documents: tuple[MailedDocument, ...] = ()
-    request: DocumentRequest | None = None
-    """Where the document is to be fetched; there are no `documents` then."""
-    rendered: Rendered | None = None
-    """Set where the pages of an earlier fax are sent again; there are no `documents` then."""
-    counted_pages: int = 0
-    """Pages of the documents, as far as they have been counted."""
-    particulars: Particulars = field(default_factory=Particulars)
-    once: Once | None = None
-    """Set where the client has named its request: made again, it makes no new fax."""
-    message: str = ""
-    """What was written beside the documents."""
-    left_out: tuple[LeftOut, ...] = ()
-    repeat_of: str = ""
-    """What makes the same mail the same again: its Message-ID (its Date where it has none) and a digest of its
-    body."""
-    operator_mail: bytes | None = None
-    """The whole message, when a recipient was `postmaster@`."""
-    returned: Returned | None = None
-    """Set where the mail has come to a bounce address."""
 
 
 @dataclass(slots=True)
@@ -275,54 +192,6 @@ class Submissions:
         await self._store.commit(store)
 
 
-def faxes_of(submission: Submission, documents: tuple[Document, ...], now: datetime) -> list[Fax]:
-    """The faxes that it makes, one for each route. Pure but for their ids."""
-    origin, told, rendered = submission.origin, submission.particulars, submission.rendered
-    ready = submission.request is not None or rendered is not None
-    return [
-        Fax(
-            id=new_id(),
-            account_id=route.account.id,
-            faxbox_id=route.faxbox.id,
-            direction=Direction.OUTBOUND,
-            # What is fetched is fetched by the worker before the first call; what is rendered is ready.
-            status=Status.PENDING if ready else Status.ATTACHING_FILES,
-            created_at=now,
-            updated_at=now,
-            due_at=max(now, route.options.at or now) if ready else now,
-            send_at=route.options.at,
-            priority=route.options.priority,
-            cost_code=route.options.cost_code,
-            cover=route.options.cover,
-            resolution=route.options.resolution,
-            mode=route.options.mode,
-            via=origin.via,
-            submission_id=origin.id,
-            sender=origin.sender,
-            subject=origin.subject,
-            message=submission.message if _may_have_cover(route) else "",
-            message_id=origin.message_id,
-            dsn=route.dsn,
-            repeat_key=_repeat_key(route, origin.sender, submission.repeat_of),
-            resubmitted_from=rendered.fax_id if rendered else origin.resubmitted_from,
-            from_name=(route.faxbox.caller_name or route.faxbox.name) if told.from_name is None else told.from_name,
-            from_number=route.faxbox.number if told.from_number is None else told.from_number,
-            to_name=route.options.to or told.to_name,
-            to_number=route.number,
-            destination=route.destination,
-            retries=route.faxbox.retries if told.retries is None else told.retries,
-            notifications=told.notifications,
-            request=submission.request,
-            documents=documents,
-            pdf_key=rendered.pdf_key if rendered else "",
-            image_key=rendered.image_key if rendered else "",
-            pages=rendered.pages if rendered else 0,
-            left_out=submission.left_out,
-        )
-        for route in submission.routes
-    ]
-
-
 def _take_bounces(connection: Connection, group: Sequence[_Waiting], now: datetime) -> None:
     """Mark the notices that have come back; the entries of the bounces say what was made of them."""
     # In the same order everywhere: each takes a lock.
@@ -399,14 +268,3 @@ def _fill_in(entry: SmtplogEntry, fax: Fax, first: str | None) -> None:
     for recipient in entry.recipients:
         if recipient.destination == fax.destination and recipient.faxbox_id == fax.faxbox_id:
             recipient.fax_id = first or fax.id
-
-
-def _may_have_cover(route: FaxRoute) -> bool:
-    return route.faxbox.cover_page != NEVER if route.options.cover is None else route.options.cover
-
-
-def _repeat_key(route: FaxRoute, sender: str, repeat_of: str) -> str | None:
-    if not repeat_of:
-        return None
-    parts = (route.faxbox.id, sender.lower(), route.destination, repeat_of)
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -14,7 +14,7 @@ from gateway.accounts import Account, Faxbox, permitted_box
 from gateway.bounces import BounceAddresses
 from gateway.errors import NotFound, OurTrouble, UnknownDomain
 from gateway.numbers import to_e164
-from gateway.outbound.submit import Submission
+from gateway.outbound.submission import Submission
 from gateway.routing import BounceRoute, FaxRoute, OperatorRoute
 from gateway.smtplog import SmtplogEntry
 from smtp.message import Message, Options, read
