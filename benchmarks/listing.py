@@ -22,6 +22,7 @@ from gateway.fax import ENDED, Attempt, CallResult, Direction, Fax, Status
 from gateway.ids import new_id
 from gateway.smtplog import SmtplogEntry
 from gateway.store import attempts, faxes, listing, smtplog, tables
+from gateway.store.columns import values
 from gateway.store.engine import Store
 from gateway.store.listing import Place, Window
 
@@ -125,7 +126,7 @@ async def fill(store: Store, account_id: str, count: int) -> None:
     called once."""
     for first in range(0, count, 5000):
         made = [_fax(account_id, number, count) for number in range(first, min(first + 5000, count))]
-        calls = [tables.values(_call(fax), tables.attempt) for fax in made]
+        calls = [values(_call(fax), tables.attempt) for fax in made]
         mails = [SmtplogEntry(id=new_id(), account_id=account_id, received_at=fax.created_at) for fax in made]
         async with store.begin() as connection:
             await connection.run_sync(faxes.add, made)

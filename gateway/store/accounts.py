@@ -14,8 +14,8 @@ from gateway.errors import Conflict, NotFound
 from gateway.fax import ENDED
 from gateway.ids import new_id
 from gateway.store import notices, tables
+from gateway.store.columns import values
 from gateway.store.listing import Window, within
-from gateway.store.tables import values
 
 _account, _faxbox, _domain, _number, _token = (
     tables.account,

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.fax import Attempt, CallResult, Direction
 from gateway.store import tables
+from gateway.store.columns import values
 from gateway.store.listing import ALL, NEWEST, Fields, Only, Window, conditions, within
-from gateway.store.tables import values
 
 _attempt = tables.attempt
 _result = TypeAdapter(CallResult | None)

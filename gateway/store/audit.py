@@ -9,7 +9,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store import tables
-from gateway.store.tables import values
+from gateway.store.columns import values
 
 _audit = tables.audit
 

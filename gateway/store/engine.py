@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from gateway.errors import OurTrouble
 from gateway.store import events
-from gateway.store.tables import to_json
+from gateway.store.columns import to_json
 
 log = logging.getLogger(__name__)
 

@@ -28,7 +28,7 @@ from gateway.fax import (
     Status,
 )
 from gateway.store import events, tables
-from gateway.store.tables import storable, values
+from gateway.store.columns import storable, values
 
 _fax = tables.fax
 

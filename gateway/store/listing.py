@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.fax import Direction, Status
 from gateway.store import tables
-from gateway.store.tables import storable
+from gateway.store.columns import storable
 
 _fax = tables.fax
 

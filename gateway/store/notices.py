@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.errors import Conflict, NotFound
 from gateway.ids import new_id
 from gateway.store import tables
+from gateway.store.columns import storable, values
 from gateway.store.listing import ALL, NEWEST, Fields, Only, Window, conditions, within
-from gateway.store.tables import storable, values
 
 _notice, _attempt = tables.notice, tables.notice_attempt
 

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.errors import NotFound
 from gateway.smtplog import SmtplogEntry
 from gateway.store import tables
+from gateway.store.columns import values
 from gateway.store.listing import ALL, NEWEST, Fields, Only, Window, conditions, within
-from gateway.store.tables import values
 
 _smtplog = tables.smtplog
 _entry = TypeAdapter(SmtplogEntry)

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from gateway.store.tables import Utc
+from gateway.store.columns import Utc
 
 revision = "0010"
 down_revision = "0009"

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from gateway.store.tables import Json, Utc
+from gateway.store.columns import Json, Utc
 
 revision = "0011"
 down_revision = "0010"
