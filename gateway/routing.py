@@ -93,7 +93,7 @@ class Routing:
             return OperatorRoute(account=account, address=f"{local}@{domain}")
         destination = to_e164(local, account.country)
         faxbox = permitted_box(boxes, sender)
-        check_number((scope_of(faxbox), *above), destination)
+        check_number((scope_of("faxbox", faxbox), *above), destination)
         return FaxRoute(account=account, faxbox=faxbox, number=local, destination=destination)
 
     async def _served(self, domain: str) -> Served:

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Protocol
 
 import phonenumbers
 from phonenumbers import SUPPORTED_REGIONS, NumberParseException, PhoneNumber, PhoneNumberType
 
-from gateway.accounts import Account, Faxbox
 from gateway.errors import FaxgateError, NotPermitted, OverLimit
 
 ANY = "*"
@@ -258,20 +258,30 @@ def _regions(number: PhoneNumber) -> tuple[str, ...]:
     return (region,) if region else tuple(phonenumbers.region_codes_for_country_code(number.country_code))
 
 
-def scope_of(payer: Account | Faxbox) -> Scope:
+class Payer(Protocol):
+    """An account or a faxbox, or its row."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def number_rules(self) -> Mapping[str, Sequence[str]]: ...
+    @property
+    def limits(self) -> Counts: ...
+    @property
+    def sender_limits(self) -> Counts: ...
+
+
+def scope_of(kind: str, payer: Payer) -> Scope:
     return Scope(
-        kind="account" if isinstance(payer, Account) else "faxbox",
+        kind=kind,
         id=payer.id,
         name=payer.name,
-        rules=rules_of(payer.number_rules),
+        rules=Rules(**{name: tuple(entries) for name, entries in payer.number_rules.items()}),
         limits=payer.limits,
         sender_limits=payer.sender_limits,
     )
-
-
-def rules_of(stored: Mapping[str, Sequence[str]]) -> Rules:
-    """`{"allow": [...], "deny": [...]}`, as it is stored."""
-    return Rules(tuple(stored.get("allow", ())), tuple(stored.get("deny", ())))
 
 
 def is_entry(text: str) -> bool:

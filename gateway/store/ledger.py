@@ -7,10 +7,10 @@ two that take the last place at once, in two processes, one is refused.
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, text, update
 
 from gateway.fax import Fax
-from gateway.spending import PAGES, WINDOWS, Counts, LimitPassed, Scope, Spent, check_number, excess, rules_of
+from gateway.spending import PAGES, WINDOWS, Counts, LimitPassed, Scope, Spent, check_number, excess, scope_of
 from gateway.store import tables
 
 _account, _faxbox, _spent = tables.account, tables.faxbox, tables.spent
@@ -28,28 +28,17 @@ def scopes(connection: Connection, payer: Payer) -> tuple[Scope, ...]:
     """Who pays for a fax: its faxbox, its account, the accounts above, in this order."""
     account_id, faxbox_id = payer
     found: list[Scope] = []
-    box = connection.execute(select(_faxbox).where(_faxbox.c.id == faxbox_id)).mappings().first()
+    box = connection.execute(select(_faxbox).where(_faxbox.c.id == faxbox_id)).first()
     if box is not None:
-        found.append(_scope("faxbox", box))
+        found.append(scope_of("faxbox", box))
     above: str | None = account_id
     while above is not None and len(found) < MOST_ABOVE:
-        row = connection.execute(select(_account).where(_account.c.id == above)).mappings().first()
+        row = connection.execute(select(_account).where(_account.c.id == above)).first()
         if row is None:
             break
-        found.append(_scope("account", row))
-        above = row["parent_id"]
+        found.append(scope_of("account", row))
+        above = row.parent_id
     return tuple(found)
-
-
-def _scope(kind: str, row: RowMapping) -> Scope:
-    return Scope(
-        kind=kind,
-        id=row["id"],
-        name=row["name"],
-        rules=rules_of(row["number_rules"]),
-        limits=row["limits"],
-        sender_limits=row["sender_limits"],
-    )
 
 
 class Ledger:
