@@ -146,8 +146,8 @@ class Excess:
         return f"{who} {verb} {self.most} {one if self.most == 1 else more} {self.time}"
 
 
-class LimitPassed(Exception):  # an event of the ledger, which its caller makes an error of
-    """There is no room for what was asked."""
+class LimitPassed(Exception):
+    """There is no room for what was asked: the ledger says so, and its caller makes an `error` of it."""
 
     def __init__(self, excess: Excess, room_in: timedelta) -> None:
         super().__init__(excess.words)

@@ -28,21 +28,31 @@ async def test_the_migrations_build_the_schema(store: Store) -> None:
         assert await connection.run_sync(differences) == []
 
 
-async def test_what_an_older_gateway_has_stored_is_read(empty_database_url: str) -> None:
-    engine, direct = _engines(empty_database_url)
+async def older(database_url: str, rows: dict[str, dict[str, object]]) -> Store:
+    """What a gateway of the first schema has stored, opened by one of today."""
+    engine, direct = _engines(database_url)
     with direct.begin() as old:
         upgrade(old, "0001")
-        for table, row in (
-            ("account", {"id": "a", "country": "US", "max_calls": 1, **TIMES}),
-            ("faxbox", {"id": "b", "account_id": "a", "retries": 3, "body_as_page": False, **TIMES}),
-            ("attempt", {"id": "c", "fax_id": "f", "account_id": "a", "number": 1, "direction": "outbound", **CALL}),
-        ):
+        for table, row in rows.items():
             places = ", ".join(f":{name}" for name in row)
             old.execute(text(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})"), row)
     direct.dispose()
     await engine.dispose()
+    return await Store.open(database_url)
 
-    store = await Store.open(empty_database_url)
+
+OLD: dict[str, dict[str, object]] = {
+    "account": {"id": "a", "country": "US", "max_calls": 1, **TIMES},
+    "faxbox": {"id": "b", "account_id": "a", "retries": 3, "body_as_page": False, **TIMES},
+    "number": {"number": "+1", "account_id": "a", "faxbox_id": "b"},
+    "domain": {"name": "d.example", "account_id": "a", "faxbox_id": "b"},
+    "token": {"id": "t", "hash": "h", "account_id": "a", "created_at": TIMES["created_at"]},
+    "attempt": {"id": "c", "fax_id": "f", "account_id": "a", "number": 1, "direction": "outbound", **CALL},
+}
+
+
+async def test_what_an_older_gateway_has_stored_is_read(empty_database_url: str) -> None:
+    store = await older(empty_database_url, OLD)
     async with store.read() as connection:
         assert not (await accounts.faxbox(connection, "b")).resume
         [call] = await attempts.of_fax(connection, "f")
@@ -52,29 +62,12 @@ async def test_what_an_older_gateway_has_stored_is_read(empty_database_url: str)
 
 async def test_an_upgrade_loses_nothing(empty_database_url: str) -> None:
     """Not a row, nor whose it is: a table that is made anew takes along what refers to it."""
-    engine, direct = _engines(empty_database_url)
-    rows: dict[str, dict[str, object]] = {
-        "account": {"id": "a", "country": "US", "max_calls": 1, **TIMES},
-        "faxbox": {"id": "b", "account_id": "a", "retries": 3, "body_as_page": False, **TIMES},
-        "number": {"number": "+1", "account_id": "a", "faxbox_id": "b"},
-        "domain": {"name": "d.example", "account_id": "a", "faxbox_id": "b"},
-        "token": {"id": "t", "hash": "h", "account_id": "a", "created_at": TIMES["created_at"]},
-    }
-    with direct.begin() as old:
-        upgrade(old, "0001")
-        for table, row in rows.items():
-            places = ", ".join(f":{name}" for name in row)
-            old.execute(text(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})"), row)
-    direct.dispose()
-    await engine.dispose()
-
-    store = await Store.open(empty_database_url)
+    store = await older(empty_database_url, OLD)
     async with store.read() as connection:
-        for table, row in rows.items():
+        for table, row in OLD.items():
             kept = (await connection.execute(text(f"SELECT * FROM {table}"))).mappings().one()
-            assert {name: kept[name] for name in row if not name.endswith("_at")} == {
-                name: value for name, value in row.items() if not name.endswith("_at")
-            }, table
+            plain = {name: value for name, value in row.items() if not name.endswith("_at")}
+            assert {name: kept[name] for name in plain} == plain, table
     await store.close()
 
 
