@@ -120,7 +120,7 @@ class Sink:
 
 
 @asynccontextmanager
-async def relay(*, tls: bool = False, starttls: bool = False, **options: Any) -> AsyncIterator[Sink]:
+async def relay(*, port: int = 0, tls: bool = False, starttls: bool = False, **options: Any) -> AsyncIterator[Sink]:
     sink = Sink()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     CERTIFICATE.configure_cert(context)
@@ -142,7 +142,7 @@ async def relay(*, tls: bool = False, starttls: bool = False, **options: Any) ->
         sink.servers.append(server)
         return server
 
-    listening = await loop.create_server(accept, "127.0.0.1", 0, ssl=context if tls else None)
+    listening = await loop.create_server(accept, "127.0.0.1", port, ssl=context if tls else None)
     sink.port = listening.sockets[0].getsockname()[1]
     try:
         yield sink

@@ -35,10 +35,10 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiving() -> AsyncIterator[Receiver]:
+async def receiving(port: int = 0) -> AsyncIterator[Receiver]:
     receiver = Receiver()
     application = Starlette(routes=[Route("/{path:path}", receiver.take, methods=["GET", "POST", "PUT"])])
-    server = uvicorn.Server(uvicorn.Config(application, port=0, log_level="error", lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(application, port=port, log_level="error", lifespan="off"))
     serving = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110  # uvicorn has no event for it
         await asyncio.sleep(0.01)
