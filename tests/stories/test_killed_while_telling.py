@@ -23,6 +23,7 @@ from gateway.store.wake import Wake
 from tests.documents import papers
 from tests.mail.relay import Sink, relay
 from tests.notices.receiver import Receiver, receiving
+from tests.notices.texting import centre
 
 FAX_MACHINE = "+12025550190"
 PATIENCE = 60.0
@@ -55,7 +56,7 @@ class Killed:
             lease_seconds="1",
         )
         self.letter = folder / "letter.pdf"
-        self.faxbox = ""
+        self.faxbox = self.texting = ""
 
     async def install(self) -> None:
         database = f"sqlite:///{self.folder}/faxgate.db"
@@ -71,7 +72,13 @@ class Killed:
             outbound_email=["alice@example.com"],
             notifications={"outbound": {"callback": {"url": url}}},
         )
-        self.faxbox = box.id
+        texting = await administration.add_faxbox(
+            account.id,
+            "Bob",
+            numbers=["+12025550102"],
+            notifications={"outbound": {"sms": {"send_to": ["+12025550111"]}}},
+        )
+        self.faxbox, self.texting = box.id, texting.id
         await wake.stop()
         await store.close()
         await asyncio.to_thread(self.letter.write_bytes, papers.letter())
@@ -80,8 +87,12 @@ class Killed:
         await self.gateway.start()
         await self.gateway.up()
 
-    async def fax(self) -> None:
-        await self.gateway.command("send", str(self.letter), "--to", FAX_MACHINE, "--faxbox", self.faxbox)
+    async def fax(self, faxbox: str) -> None:
+        await self.gateway.command("send", str(self.letter), "--to", FAX_MACHINE, "--faxbox", faxbox)
+
+    def texts_at(self, port: int) -> None:
+        """From the next start on its SMS centre is there."""
+        self.gateway.environment["FAXGATE_SMS_URL"] = f"smpp://user:s3cret@127.0.0.1:{port}?source=FAX"
 
     def states(self) -> list[str]:
         with closing(sqlite3.connect(self.folder / "faxgate.db", timeout=30)) as database:
@@ -154,7 +165,7 @@ async def test_killed_before_anything_was_said(killed: Killed) -> None:
     """The end of the fax and its notices are stored, the relay has not greeted: told once."""
     async with silent(killed.relay_port, killed.program_port) as connected:
         await killed.start()
-        await killed.fax()
+        await killed.fax(killed.faxbox)
         await until(lambda: len(set(connected)) == 2, "the gateway at both doors")
         assert killed.states() == ["pending", "pending"]
         await killed.gateway.kill()
@@ -175,7 +186,7 @@ async def test_killed_when_all_was_said_and_its_answer_not_stored(killed: Killed
         sink.on_dot.append(withheld)
         program.answering.clear()
         await killed.start()
-        await killed.fax()
+        await killed.fax(killed.faxbox)
         await until(lambda: bool(withheld.read and program.got), "both told")
         if answered:
             with closing(sqlite3.connect(killed.folder / "faxgate.db", timeout=30, isolation_level=None)) as database:
@@ -195,3 +206,27 @@ async def test_killed_when_all_was_said_and_its_answer_not_stored(killed: Killed
         counted = told(mails, program.got)
         print(f"killed after the message, answered: {answered}: {counted}; doubles: what was taken, with the same ids")
         assert counted == TWICE
+
+
+async def test_killed_while_it_texts(killed: Killed) -> None:
+    """Before the centre has said anything: texted once. After it has the message, and before its answer: twice, in the
+    same words; SMPP has no name by which it would know the second one."""
+    port = free_port()
+    async with silent(port) as connected:
+        killed.texts_at(port)
+        await killed.start()
+        await killed.fax(killed.texting)
+        await until(lambda: bool(connected), "the gateway at the centre")
+        assert killed.states() == ["pending"]
+        await killed.gateway.kill()
+    async with centre("silent") as sms:
+        killed.texts_at(sms.port)
+        await killed.start()
+        first = await sms.got("submit_sm")
+        assert killed.states() == ["pending"]
+        await killed.gateway.kill()
+        await killed.start()
+        again = await sms.got("submit_sm")
+        await until(lambda: killed.states() == ["sent"], "the notice sent")
+        print("killed before the centre spoke: 1 message; killed before its answer: 2, one double, in the same words")
+        assert {**again, "source": first["source"]} == first
