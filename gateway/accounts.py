@@ -15,6 +15,10 @@ import re2
 
 from gateway.errors import BadField, NotPermitted
 
+REQUIRE_PROOF, TRUST_ENVELOPE = SENDER_POLICIES = "require_proof", "trust_envelope"
+"""What a sender owes an account: that its domain is proven (SPF, DKIM), or nothing but an envelope address that a
+faxbox permits, which anybody can write."""
+
 EXPRESSION_CHARACTERS = frozenset("^$*?[](){}|\\")
 """An entry with any of these is an RE2 expression; any other is an address or `@domain`, taken literally."""
 
@@ -43,6 +47,12 @@ class Account:
     """The most that may be sent: `{"faxes": {"day": 200}, ...}` (`gateway.spending.Counts`)."""
     sender_limits: dict[str, dict[str, int]] = field(default_factory=dict)
     """The same of each sender."""
+    sender_policy: str = REQUIRE_PROOF
+    """`require_proof` or `trust_envelope`."""
+    signing_domains: tuple[str, ...] = ()
+    """Domains (`tenant.onmicrosoft.com`) whose DKIM signatures prove any header From, though they are not aligned."""
+    trusted_networks: tuple[str, ...] = ()
+    """Whose permitted senders need no proof here: its own mail servers."""
 
 
 NEVER, ALWAYS, WITH_TEXT = COVER_PAGES = "never", "always", "text"
@@ -55,6 +65,22 @@ all of it, attached, also there."""
 
 PDF, TIFF, BOTH, LINK = MAIL_ATTACH = "pdf", "tiff", "both", "link"
 """As what a fax is attached."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scanner:
+    """An office scanner, which cannot log in and mails from one address: it sends through this faxbox alone."""
+
+    network: str
+    """Where it stands: an address or a network."""
+    sender: str
+    """Its envelope sender and header From."""
+    max_pages: int | None = None
+    """Pages of one fax; None leaves it to the installation."""
+    receipts_to: str = ""
+    """Who gets its receipts; its own address if empty."""
+    plaintext: bool = False
+    """Whether it may come without TLS."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +146,9 @@ class Faxbox:
     """As what a fax is attached: `pdf`, `tiff`, `both`, or not at all but by a `link`."""
     mail_options: tuple[str, ...] = ()
     """Which options count in mails to it (`gateway.options.NAMES`)."""
+    trusted_networks: tuple[str, ...] = ()
+    """Whose permitted senders need no proof for this faxbox."""
+    scanners: tuple[Scanner, ...] = ()
 
     def secrets(self, now: datetime) -> tuple[str, ...]:
         """With which its callbacks are signed now, the newest first."""

@@ -1,4 +1,4 @@
-"""Routing: sender and recipient address -> the faxbox that sends, and the number that is dialled.
+"""Routing: recipient address -> the faxboxes that may send, and the number that is dialled.
 
 What the database says of a domain is kept for a moment; a change of an account wakes it (`Wake.ACCOUNTS`) and is seen
 at once, in other processes too.
@@ -7,7 +7,7 @@ at once, in other processes too.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from gateway.accounts import Account, Faxbox, permitted_box
+from gateway.accounts import Account, Faxbox
 from gateway.bounces import PREFIX, BounceAddresses
 from gateway.clock import Clock
 from gateway.errors import NotFound, UnknownDomain
@@ -37,6 +37,24 @@ class FaxRoute:
     options: FaxOptions = NONE
     dsn: DsnRequest | None = None
     """What the sender has asked to be told of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaxTarget:
+    """A number at a served domain, before it is known who sends."""
+
+    account: Account
+    boxes: tuple[Faxbox, ...]
+    """Those that mail to the domain may use; the oldest first."""
+    number: str
+    """The local part as written."""
+    destination: str
+    """E.164 with `+`."""
+
+    def through(self, faxbox: Faxbox, dsn: DsnRequest | None = None) -> FaxRoute:
+        """The way of a fax through this faxbox. Raises NotPermitted where it may not dial the number."""
+        check_number((scope_of("faxbox", faxbox),), self.destination)
+        return FaxRoute(account=self.account, faxbox=faxbox, number=self.number, destination=self.destination, dsn=dsn)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +89,10 @@ class Routing:
         served = await self._served(domain.lower())
         return None if served is None else served[0]
 
-    async def route(self, sender: str, local: str, domain: str) -> FaxRoute | OperatorRoute | BounceRoute:
-        """Where a recipient leads. `sender` is the envelope sender, empty for the null reverse path.
+    async def route(self, local: str, domain: str) -> FaxTarget | OperatorRoute | BounceRoute:
+        """Where a recipient leads; which of the faxboxes sends is for `smtp.senders` to say.
 
-        Raises UnknownDomain, BadNumber, NotPermitted, NotFound; OurTrouble when the database cannot say.
+        Raises UnknownDomain, BadNumber, NotFound, and NotPermitted where the account may not dial the number; OurTrouble when the database cannot say.
         """
         if not domain and local.lower() == POSTMASTER:
             return OperatorRoute(account=None, address=local)
@@ -92,9 +110,8 @@ class Routing:
         if local.lower() == POSTMASTER:
             return OperatorRoute(account=account, address=f"{local}@{domain}")
         destination = to_e164(local, account.country)
-        faxbox = permitted_box(boxes, sender)
-        check_number((scope_of("faxbox", faxbox), *above), destination)
-        return FaxRoute(account=account, faxbox=faxbox, number=local, destination=destination)
+        check_number(above, destination)
+        return FaxTarget(account=account, boxes=tuple(boxes), number=local, destination=destination)
 
     async def _served(self, domain: str) -> Served:
         if self._changed.is_set():

@@ -1,10 +1,9 @@
 """What the SMTP door allows: plain values, given by the composition root."""
 
-import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+from gateway.networks import Network, hold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,20 +39,28 @@ class Limits:
     """Octets of a mail that are held in memory; what is beyond goes to the spool directory."""
 
 
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """A server of the operator that adds Authentication-Results (RFC 8601) to what it passes on."""
+
+    network: Network
+    authserv_id: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     hostname: str
     spool_directory: Path
     trusted_networks: tuple[Network, ...] = ()
     """Peers whose permitted senders need no further proof."""
+    trusted_relays: tuple[Relay, ...] = ()
+    """Peers that say in the mail what they have found out of its sender."""
     limits: Limits = field(default_factory=Limits)
 
     def trusts(self, host: str) -> bool:
         """Whether the peer at the IP address `host` is in a trusted network."""
-        try:
-            address = ipaddress.ip_address(host)
-        except ValueError:
-            return False
-        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-            address = address.ipv4_mapped
-        return any(address in network for network in self.trusted_networks)
+        return hold(self.trusted_networks, host)
+
+    def relay(self, host: str) -> str:
+        """The authserv-id whose Authentication-Results count from the peer at `host`; empty if none do."""
+        return next((one.authserv_id for one in self.trusted_relays if hold([one.network], host)), "")

@@ -1,0 +1,235 @@
+"""What a mail's header says of its sender: From, the DKIM signatures there are, the results of a relay.
+
+`read` and `fields` open hostile input and run in a worker process. They do not fail: what cannot be understood is
+`Claims.unclear`, and proves nothing.
+"""
+
+import re
+from collections.abc import Iterator
+from email.errors import HeaderParseError
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+from authres import FeatureContext, dmarc
+from authres.core import AuthenticationResultsHeader, AuthResError
+
+from gateway.documents import mime
+from gateway.errors import BadAddress, DocumentRefused
+from smtp.addresses import BadSyntaxError, check_sender
+from smtp.alignment import domain_of
+from smtp.evidence import Claims, Relayed, Signature
+
+Field = tuple[bytes, bytes]
+"""Name, and value as it stands behind the colon, with the CR LF."""
+
+MAX_SIGNATURES = 10
+"""Signatures that are looked at; of these `smtp.proving` checks fewer."""
+MAX_FIELD = 16 * 1024
+"""Octets of a field that is looked into: the time of some expressions grows with the square."""
+MAX_SHOWN = 998
+
+ALGORITHMS = ("rsa-sha256", "ed25519-sha256")
+"""RFC 8301 3.1, RFC 8463 3."""
+MAX_AGE = 3 * 86400
+"""Seconds. Whoever has a signed mail can send it again, to another number (RFC 6376 8.6): for so long. Mail servers try
+for up to five days, and yet bring nearly all in the first."""
+MAX_AHEAD = 86400
+UNCHECKED = "not checked"
+
+NAME = re.compile(rb"[!-9;-~]+:")
+DOMAIN = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)+")
+QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+COMMENT = re.compile(r"\((?:[^()\\]|\\.)*\)")
+ANGLE = re.compile(r"([^<>]*)<\s*([^<>\s]+)\s*>\s*")
+
+_results = FeatureContext(dmarc)
+
+
+def read(content: bytes | Path, now: float, authserv_id: str = "") -> Claims:
+    """`now` is in seconds of Unix; `authserv_id` is that of the relay that has brought the mail, empty where none
+    has."""
+    octets = _head(content)
+    try:
+        header, _ = mime.split_header(octets)
+    except DocumentRefused as error:
+        return Claims(unclear=error.text)
+    shown = {
+        "subject": mime.readable(mime.text_of(header, "Subject"))[:MAX_SHOWN],
+        "message_id": mime.readable(mime.text_of(header, "Message-ID"))[:MAX_SHOWN],
+    }
+    found = fields(octets)
+    if found is None:
+        return Claims(unclear="the header has a line that is no field", **shown)
+    address, unclear = _one_from([value for name, value in found if name.lower() == b"from"])
+    relayed = _relayed(found, authserv_id) if authserv_id else None
+    if unclear:
+        return Claims(unclear=unclear, relayed=relayed, **shown)
+    return Claims(header_from=address, signatures=tuple(_signatures(found, now)), relayed=relayed, **shown)
+
+
+def _head(content: bytes | Path) -> bytes:
+    most = mime.MAX_HEADER + 4
+    if isinstance(content, Path):
+        with content.open("rb") as file:
+            return file.read(most)
+    return content[:most]
+
+
+def body_of(content: bytes) -> int:
+    """Where the body begins."""
+    end = content.find(b"\r\n\r\n", 0, mime.MAX_HEADER + 4)
+    return 2 if content.startswith(b"\r\n") else len(content) if end < 0 else end + 4
+
+
+def fields(content: bytes) -> list[Field] | None:
+    """The header fields as they stand, which is what is signed; None where a line is no field."""
+    found: list[Field] = []
+    for line in content[: body_of(content)].split(b"\r\n"):
+        if not line:
+            continue
+        if line[:1] in (b" ", b"\t"):
+            if not found:
+                return None
+            found[-1] = found[-1][0], found[-1][1] + line + b"\r\n"
+        elif name := NAME.match(line):
+            found.append((line[: name.end() - 1], line[name.end() :] + b"\r\n"))
+        else:
+            return None
+    return found
+
+
+def _unfolded(value: bytes) -> str:
+    return value[:MAX_FIELD].decode("utf-8", "replace").replace("\r\n", "").strip()
+
+
+def _one_from(values: list[bytes]) -> tuple[str, str]:
+    """The one address of the one From, or why there is none. Read strictly: where two programs could see two senders,
+    nothing is proven."""
+    if len(values) != 1:
+        return "", f"the mail has {len(values) or 'no'} From fields"
+    if len(values[0]) > MAX_FIELD:
+        return "", "the From field is too long"
+    text = _unfolded(values[0])
+    bare = COMMENT.sub(" ", QUOTED.sub("Q", text)).strip()
+    if "<" in bare or ">" in bare:
+        found = ANGLE.fullmatch(bare)
+        if found is None or any(sign in found[1] for sign in ",;:"):
+            return "", "the From field has not exactly one address"
+        address = found[2]
+    else:
+        address = bare
+    try:
+        if any(sign in address for sign in ' ,;:"<>()'):
+            raise BadSyntaxError(address, in_path=True)
+        return check_sender(address), ""
+    except (BadSyntaxError, BadAddress, ValueError):
+        return "", "the From field has not exactly one address"
+
+
+def tags_of(value: bytes) -> dict[str, str] | None:
+    """The tags of a signature (RFC 6376 3.2); None where it is no list of them, or has one twice."""
+    found: dict[str, str] = {}
+    for pair in _unfolded(value).strip("; \t").split(";"):
+        name, sign, tag = pair.partition("=")
+        if not sign or name.strip() in found:
+            return None
+        found[name.strip()] = tag.strip()
+    return found
+
+
+def signatures_of(found: list[Field]) -> list[Field]:
+    """The signatures, in the order that `Claims.signatures` has."""
+    return [one for one in found if one[0].lower() == b"dkim-signature"][:MAX_SIGNATURES]
+
+
+def _signatures(found: list[Field], now: float) -> Iterator[Signature]:
+    for _, value in signatures_of(found):
+        tags = (tags_of(value) if len(value) <= MAX_FIELD else None) or {}
+        domain, selector = tags.get("d", "").rstrip(".").lower(), tags.get("s", "").lower()
+        named = len(domain) < 250 and DOMAIN.fullmatch(domain) and DOMAIN.fullmatch(f"{selector}.x")
+        signed = frozenset(_signed(tags))
+        yield Signature(
+            domain=domain if named else "",
+            selector=selector if named else "",
+            result=(_unsound(tags, found, now) if named else "it is no signature as RFC 6376 has them") or UNCHECKED,
+            signed=signed,
+        )
+
+
+def _signed(tags: dict[str, str]) -> list[str]:
+    return [name.strip().lower() for name in tags.get("h", "").split(":")]
+
+
+def _unsound(tags: dict[str, str], found: list[Field], now: float) -> str:
+    """Why this signature proves nothing, whatever its key says; empty if it may."""
+    if tags.get("a", "").lower() not in ALGORITHMS:
+        return f"{tags.get('a', 'no algorithm')[:20]} is not strong enough (RFC 8301)"
+    if "l" in tags:
+        return "l= leaves the end of the body to anybody (RFC 6376 8.2)"
+    if "from" not in _signed(tags):
+        return "From is not signed"
+    expires, signed_at = tags.get("x", ""), tags.get("t", "")
+    if any(word and not (word.isascii() and word.isdigit() and len(word) < 13) for word in (expires, signed_at)):
+        return "t= or x= is no time"
+    if expires and int(expires) < now:
+        return "it has expired (x=)"
+    at = float(signed_at) if signed_at else _date(found) if "date" in _signed(tags) else None
+    if at is None:
+        return "neither t= nor a signed Date says how old it is"
+    if at < now - MAX_AGE:
+        return f"it is older than {MAX_AGE // 86400} days, as one that is sent again to another number would be"
+    return "it is of a day to come" if at > now + MAX_AHEAD else ""
+
+
+def _date(found: list[Field]) -> float | None:
+    dates = [value for name, value in found if name.lower() == b"date"]
+    try:
+        return parsedate_to_datetime(_unfolded(dates[0])).timestamp() if len(dates) == 1 else None
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return None
+
+
+def _relayed(found: list[Field], authserv_id: str) -> Relayed | None:
+    """What the relay says: in the topmost fields of its name alone, with nothing but fields without a trace between
+    them. What lies below the next Received came in with the mail (RFC 8601 5)."""
+    passed: dict[str, set[str]] = {"dmarc": set(), "dkim": set(), "spf": set()}
+    seen = False
+    for name, value in found:
+        if seen and name.lower() in (b"received", b"return-path", b"dkim-signature", b"from"):
+            break
+        if name.lower() != b"authentication-results":
+            continue
+        results = _parsed(value)
+        if results is None or str(results.authserv_id or "").lower() != authserv_id.lower():
+            if seen:
+                break
+            continue
+        seen = True
+        for one in results.results:
+            method, result = str(getattr(one, "method", "")).lower(), str(getattr(one, "result", "")).lower()
+            if result == "pass" and method in passed:
+                passed[method].update(_of_result(method, one))
+    return Relayed(**{name: frozenset(values) for name, values in passed.items()}) if seen else None
+
+
+def _parsed(value: bytes) -> AuthenticationResultsHeader | None:
+    if len(value) > MAX_FIELD:
+        return None
+    try:
+        return _results.parse(f"Authentication-Results: {_unfolded(value)}")
+    except (AuthResError, HeaderParseError, ValueError, AttributeError, IndexError, TypeError):
+        return None  # not what RFC 8601 has: it says nothing
+
+
+_PROPERTIES = {"dmarc": ("header", "from"), "dkim": ("header", "d"), "spf": ("smtp", "mailfrom")}
+
+
+def _of_result(method: str, result: object) -> set[str]:
+    wanted = _PROPERTIES[method]
+    values = {
+        str(one.value).strip().lower()
+        for one in getattr(result, "properties", ())
+        if (str(one.type).lower(), str(one.name).lower()) == wanted
+    }
+    # Two of a kind say two things: none counts.
+    return {value for value in values if value} if len(values) == 1 else set()
