@@ -38,6 +38,7 @@ from gateway.outbound.preview import Previews
 from gateway.outbound.submit import Submissions
 from gateway.ports import Line
 from gateway.postman import Postman
+from gateway.resolver import Resolver
 from gateway.routing import Routing
 from gateway.sandbox import PRELOAD, Sandbox
 from gateway.settings import ROLES, Settings, host_and_port
@@ -47,9 +48,11 @@ from gateway.store import keys, queue
 from gateway.store.engine import Store
 from gateway.store.wake import EVENTS, Wake
 from smtp.message import Message, Options, read
-from smtp.policy import Limits, Policy
+from smtp.policy import Limits, Policy, Relay
+from smtp.proving import Prover
 from smtp.server import Server as SmtpServer
 from smtp.transaction import Gateway as SmtpGateway
+from smtp.workers import SandboxedWorkers
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +117,7 @@ class App:
         spool.mkdir(exist_ok=True, mode=0o700)
         await asyncio.to_thread(remove_abandoned, spool, self.clock.now().timestamp())
         if self._roles & {"smtp", "worker", "api"}:
-            self.sandbox = Sandbox(preload=(*PRELOAD, "smtp.message"))
+            self.sandbox = Sandbox(preload=(*PRELOAD, "smtp.message", "smtp.claims", "smtp.dkim", "smtp.spf"))
             await self.sandbox.start()
             self._stack.push_async_callback(self.sandbox.stop)
             well, text = about_office()
@@ -235,6 +238,7 @@ class App:
             hostname=hostname_of(self.settings),
             spool_directory=spool,
             trusted_networks=settings.trusted,
+            trusted_relays=tuple(Relay(network, name) for network, name in settings.trusted_relays),
             limits=Limits(
                 size=settings.smtp_max_size,
                 recipients=settings.smtp_max_recipients,
@@ -249,6 +253,7 @@ class App:
             submissions=self.submissions,
             parse=self._parse,
             parse_slowly=self._parse_slowly,
+            prover=Prover(SandboxedWorkers(self.sandbox), Resolver(settings.dns), self.clock),
         )
         host, port = host_and_port(settings.smtp_listen)
         server = SmtpServer(policy, gateway)

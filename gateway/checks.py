@@ -13,10 +13,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
-from gateway.accounts import Account, Faxbox, check_permit
+from gateway.accounts import SENDER_POLICIES, Account, Faxbox, Scanner, check_permit
 from gateway.errors import BadField, BadNumber, NotFound
+from gateway.networks import network
 from gateway.numbers import to_e164
 from gateway.spending import KINDS, is_entry
+from gateway.organizations import is_public
 
 MOST = 100
 """Entries of a list."""
@@ -34,6 +36,9 @@ def account(given: Account) -> Account:
         raise BadField("country", f"{given.country!r} is no ISO 3166 country with telephone numbers.")
     if not 1 <= given.max_calls <= MOST_CALLS:
         raise BadField("max_calls", f"An account makes 1 to {MOST_CALLS} calls at a time.")
+    if given.sender_policy not in SENDER_POLICIES:
+        raise BadField("sender_policy", f"One of {', '.join(SENDER_POLICIES)}.")
+    signing = dict.fromkeys(_signing_domain(name) for name in _bounded("signing_domains", given.signing_domains))
     domains = {domain("domains", name) for name in _bounded("domains", given.domains)}
     return replace(
         given,
@@ -43,6 +48,8 @@ def account(given: Account) -> Account:
         country=country,
         timezone=_timezone("timezone", given.timezone),
         number_rules=_rules(given.number_rules),
+        signing_domains=tuple(signing),
+        trusted_networks=_networks("trusted_networks", given.trusted_networks),
     )
 
 
@@ -77,6 +84,8 @@ def faxbox(given: Faxbox, country: str) -> Faxbox:
         outbound_email=tuple(address(outbound, one) for one in _bounded(outbound, given.outbound_email)),
         notifications=notifications(given.notifications, country),
         number_rules=_rules(given.number_rules),
+        trusted_networks=_networks("trusted_networks", given.trusted_networks),
+        scanners=tuple(_scanner(one) for one in _bounded("scanners", given.scanners)),
     )
 
 
@@ -130,6 +139,38 @@ def address(field: str, written: str) -> str:
         return validate_email(written, check_deliverability=False, test_environment=True).normalized
     except EmailNotValidError as error:
         raise BadField(field, f"{written!r} is no mail address: {error}") from error
+
+
+def _signing_domain(name: str) -> str:
+    kept = domain("signing_domains", name)
+    if is_public(kept):
+        raise BadField("signing_domains", f"{kept} is everybody's: give the domain that signs, below it.")
+    return kept
+
+
+def _networks(field: str, written: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_network(field, one) for one in _bounded(field, written)))
+
+
+def _network(field: str, written: str) -> str:
+    try:
+        found = network(written.strip())
+    except ValueError as error:
+        raise BadField(field, f"{error}; a network is written like 10.1.0.0/16 or 192.0.2.7") from error
+    if found.prefixlen == 0:
+        raise BadField(field, f"{found} is everybody: name the servers that may send.")
+    return str(found)
+
+
+def _scanner(given: Scanner) -> Scanner:
+    if given.max_pages is not None and given.max_pages < 1:
+        raise BadField("scanners.max_pages", "A scanner sends at least one page.")
+    return replace(
+        given,
+        network=_network("scanners.network", given.network),
+        sender=address("scanners.sender", given.sender.strip()),
+        receipts_to=address("scanners.receipts_to", given.receipts_to.strip()) if given.receipts_to.strip() else "",
+    )
 
 
 def _name(name: str) -> str:

@@ -15,6 +15,7 @@
         BadField                             400   a field of a request, named
       Unavailable                the request may succeed later
         OurTrouble               451 4.3.0   503   a store or a worker of ours failed
+        Unproven                 451 4.4.3   503   the DNS cannot say now who a sender is
         Busy                     452 4.5.3   429
         OverLimit                450 4.7.1   429   what may be spent in a time has been spent
 
@@ -119,6 +120,10 @@ class Unavailable(FaxgateError):
 
 class OurTrouble(Unavailable):
     smtp, http, code = "451 4.3.0", 503, "our_trouble"
+
+
+class Unproven(Unavailable):
+    smtp, http, code = "451 4.4.3", 503, "unproven"
 
 
 class Busy(Unavailable):

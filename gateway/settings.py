@@ -57,6 +57,10 @@ class Settings(BaseSettings):
     """They hold passwords."""
     trusted_networks: Annotated[tuple[Network, ...] | None, NoDecode] = None
     """Peers whose permitted senders need no further proof."""
+    trusted_relays: Annotated[tuple[tuple[Network, str], ...], NoDecode] = ()
+    """`network=authserv-id`, space-separated: our own relays, whose Authentication-Results count (RFC 8601)."""
+    dns: Annotated[tuple[tuple[str, int], ...], NoDecode] = ()
+    """Resolvers, `address[:port]`, space-separated; those of the system if empty."""
     fetch_allow: Annotated[tuple[Network, ...], NoDecode] = ()
     """Internal networks that document URLs and callbacks may reach."""
     sms_url: SecretStr = SecretStr("")
@@ -117,6 +121,27 @@ class Settings(BaseSettings):
             except ValueError as error:
                 raise ValueError(f"{word}: {error}; a network is written like 10.1.0.0/16 or 192.0.2.7") from error
         return value
+
+    @field_validator("trusted_relays", mode="before")
+    @classmethod
+    def _relays(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        relays = []
+        for word in value.split():
+            where, sign, name = word.partition("=")
+            try:
+                relays.append((ipaddress.ip_network(where), name))
+            except ValueError as error:
+                raise ValueError(f"{word}: {error}; a relay is written like 192.0.2.7=mx.example.com") from error
+            if not sign or not name:
+                raise ValueError(f"{word}: a relay is written like 192.0.2.7=mx.example.com")
+        return tuple(relays)
+
+    @field_validator("dns", mode="before")
+    @classmethod
+    def _resolvers(cls, value: object) -> object:
+        return tuple(_resolver(word) for word in value.split()) if isinstance(value, str) else value
 
     @field_validator("mail_from", "operator")
     @classmethod
@@ -195,6 +220,19 @@ class Settings(BaseSettings):
             return LOOPBACK if ipaddress.ip_address(host).is_loopback else ()
         except ValueError:
             return ()
+
+
+def _resolver(word: str) -> tuple[str, int]:
+    """`192.0.2.1`, `192.0.2.1:5353`, `2001:db8::1` or `[2001:db8::1]:5353`. Raises ValueError."""
+    try:
+        return str(ipaddress.ip_address(word.strip("[]"))), 53
+    except ValueError:
+        pass
+    try:
+        host, port = host_and_port(word)
+        return str(ipaddress.ip_address(host)), port
+    except ValueError as error:
+        raise ValueError(f"{word}: a resolver is written like 192.0.2.1 or 192.0.2.1:53") from error
 
 
 def host_and_port(value: str) -> tuple[str, int]:

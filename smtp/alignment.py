@@ -1,20 +1,11 @@
 """Whether two domains are one sender's, as DMARC defines it (RFC 7489 3.1, 3.2), and what a domain asks for. Pure."""
 
 from collections.abc import Sequence
-from functools import cache
 
 import idna
-from publicsuffixlist import PublicSuffixList
 
+from gateway.organizations import organization
 from smtp.evidence import Alignment
-
-OF_MANY = ("onmicrosoft.com",)
-"""Domains below which everybody gets one, and which the Public Suffix List does not have."""
-
-
-@cache
-def _suffixes() -> PublicSuffixList:
-    return PublicSuffixList()
 
 
 def domain_of(address: str) -> str:
@@ -30,23 +21,6 @@ def domain_of(address: str) -> str:
         return idna.encode(domain, uts46=True).decode("ascii").lower()
     except idna.IDNAError:
         return domain
-
-
-def organization(domain: str) -> str:
-    """The organizational domain (RFC 7489 3.2): one label more than the public suffix.
-
-    >>> organization("mail.example.co.uk"), organization("a.tenant.onmicrosoft.com")
-    ('example.co.uk', 'tenant.onmicrosoft.com')
-    """
-    for shared in OF_MANY:
-        if domain.endswith(f".{shared}"):
-            return ".".join(domain.split(".")[-shared.count(".") - 2 :])
-    return _suffixes().privatesuffix(domain) or domain
-
-
-def is_public(domain: str) -> bool:
-    """Whether names below it are different people's."""
-    return domain in OF_MANY or _suffixes().privatesuffix(domain) is None
 
 
 def aligned(domain: str, header_from: str, *, strict: bool = False) -> bool:

@@ -6,6 +6,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from email.errors import HeaderParseError
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -15,8 +16,7 @@ from authres.core import AuthenticationResultsHeader, AuthResError
 
 from gateway.documents import mime
 from gateway.errors import BadAddress, DocumentRefused
-from smtp.addresses import BadSyntaxError, check_sender
-from smtp.alignment import domain_of
+from smtp.addresses import check_sender
 from smtp.evidence import Claims, Relayed, Signature
 
 Field = tuple[bytes, bytes]
@@ -53,18 +53,18 @@ def read(content: bytes | Path, now: float, authserv_id: str = "") -> Claims:
         header, _ = mime.split_header(octets)
     except DocumentRefused as error:
         return Claims(unclear=error.text)
-    shown = {
-        "subject": mime.readable(mime.text_of(header, "Subject"))[:MAX_SHOWN],
-        "message_id": mime.readable(mime.text_of(header, "Message-ID"))[:MAX_SHOWN],
-    }
+    shown = Claims(
+        subject=mime.readable(mime.text_of(header, "Subject"))[:MAX_SHOWN],
+        message_id=mime.readable(mime.text_of(header, "Message-ID"))[:MAX_SHOWN],
+    )
     found = fields(octets)
     if found is None:
-        return Claims(unclear="the header has a line that is no field", **shown)
+        return replace(shown, unclear="the header has a line that is no field")
     address, unclear = _one_from([value for name, value in found if name.lower() == b"from"])
     relayed = _relayed(found, authserv_id) if authserv_id else None
     if unclear:
-        return Claims(unclear=unclear, relayed=relayed, **shown)
-    return Claims(header_from=address, signatures=tuple(_signatures(found, now)), relayed=relayed, **shown)
+        return replace(shown, unclear=unclear, relayed=relayed)
+    return replace(shown, header_from=address, signatures=tuple(_signatures(found, now)), relayed=relayed)
 
 
 def _head(content: bytes | Path) -> bytes:
@@ -118,12 +118,17 @@ def _one_from(values: list[bytes]) -> tuple[str, str]:
         address = found[2]
     else:
         address = bare
-    try:
-        if any(sign in address for sign in ' ,;:"<>()'):
-            raise BadSyntaxError(address, in_path=True)
-        return check_sender(address), ""
-    except (BadSyntaxError, BadAddress, ValueError):
+    if any(sign in address for sign in ' ,;:"<>()'):
         return "", "the From field has not exactly one address"
+    try:
+        return check_sender(address), ""
+    except (BadAddress, ValueError):
+        return "", "the From field has not exactly one address"
+
+
+def address_in(from_header: str) -> str:
+    """The one address of a From field as it is shown; empty where it has not exactly one."""
+    return _one_from([from_header.encode("utf-8", "replace")])[0]
 
 
 def tags_of(value: bytes) -> dict[str, str] | None:

@@ -63,6 +63,9 @@ class Options:
     max_pages: int = 500
     spool: Path | None = None
     """A directory for the documents of a large mail, which are then paths in it. In memory if None."""
+    signed: frozenset[str] | None = None
+    """Names of the header fields whose options count, lower case; None for all. Whoever has a signed mail can add
+    fields to it."""
 
     def without_inspection(self) -> "Options":
         return replace(self, inspect=False)
@@ -132,7 +135,7 @@ def read(content: Content, options: Options) -> Message:
         return message
     try:
         _refuse_automatic(header)
-        message = _with_options(message, header, options.mail_options)
+        message = _with_options(message, header, options.mail_options, options.signed)
     except FaxgateError as error:
         return replace(message, subject=without_secrets(message.subject), refusal=error)
     reader = _Reader(options, message.options.get("password", ""))
@@ -161,9 +164,14 @@ def _refuse_automatic(header: Header) -> None:
         raise MailLoop(f"A mail that a program has sent by itself (Auto-Submitted: {said[:40]}) is not faxed.")
 
 
-def _with_options(message: Message, header: Header, allowed: frozenset[str]) -> Message:
+def _with_options(message: Message, header: Header, allowed: frozenset[str], signed: frozenset[str] | None) -> Message:
     """Raises BadField."""
     named = dict.fromkeys(name for name in header.keys() if is_field(name))  # noqa: SIM118  # no mapping
+    if signed is not None:
+        # Of a field that is there twice only one is signed.
+        named = {name: None for name in named if name.lower() in signed and len(header.get_all(name, ())) == 1}
+        if "subject" not in signed or len(header.get_all("Subject", ())) > 1:
+            allowed = frozenset()
     found = written(message.subject, {name: _field(header, name) for name in named}, allowed)
     return replace(message, subject=found.subject, options=found.options, ignored=found.ignored)
 

@@ -43,7 +43,9 @@ def evaluate(host: str, sender: str, helo: str, answers: Answers) -> Spf | Quest
     address = ip_address(host)
     mapped = getattr(address, "ipv4_mapped", None)
 
-    def look_up(name: str, kind: str, strict: object = True, timeout: object = 0) -> list[tuple[tuple[str, str], object]]:
+    def look_up(
+        name: str, kind: str, strict: object = True, timeout: object = 0
+    ) -> list[tuple[tuple[str, str], object]]:
         question = Question(name.lower().rstrip("."), kind)
         answer = answers.get(question)
         if answer is None:

@@ -14,21 +14,24 @@ from pathlib import Path
 from typing import Protocol
 
 from gateway import options
-from gateway.accounts import Account
+from gateway.accounts import Account, Scanner
 from gateway.bounces import Returned
-from gateway.errors import FaxgateError, NotPermitted, OurTrouble, Refused, UnknownDomain
+from gateway.errors import DocumentRefused, FaxgateError, OurTrouble, Refused, UnknownDomain
 from gateway.fax import DsnRequest, LeftOut
 from gateway.ids import new_id
 from gateway.operator_mail import Passage, to_operator
 from gateway.outbound.submission import MailedDocument, Origin, Submission
-from gateway.routing import BounceRoute, FaxRoute, OperatorRoute
+from gateway.routing import BounceRoute, FaxRoute, FaxTarget, OperatorRoute
 from gateway.smtplog import AttachmentLog, RecipientLog, SmtplogEntry
 from gateway.wording import zone_of
-from smtp import replies
+from smtp import replies, senders
 from smtp.addresses import Address
+from smtp.claims import address_in
 from smtp.client import Client
 from smtp.message import FAXED, LEFT_OUT, Message, Options
 from smtp.policy import Policy
+from smtp.proving import Prover
+from smtp.senders import Admitted, Asking, TurnedAway
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +43,7 @@ class Routing(Protocol):
         """Whose domain it is. Raises FaxgateError."""
         ...
 
-    async def route(self, sender: str, local: str, domain: str) -> FaxRoute | OperatorRoute | BounceRoute:
+    async def route(self, local: str, domain: str) -> FaxTarget | OperatorRoute | BounceRoute:
         """Where a recipient leads. Raises FaxgateError."""
         ...
 
@@ -60,12 +63,7 @@ class Submissions(Protocol):
 Parse = Callable[[bytes | Path, Options], Awaitable[Message]]
 """`smtp.message.read` in a worker process. Raises TimeoutError when it takes too long, and FaxgateError."""
 
-TRUSTED = "trusted network"
-UNPROVEN = NotPermitted(
-    "Your server is not in a trusted network of this fax service and cannot prove the sender; "
-    "ask its administrator to add the server to the trusted networks."
-)
-NO_SENDER = NotPermitted("A fax needs a sender: mail with the null sender <> is not faxed.")
+NOT_PROVEN_YET = "none: the mail that should prove its sender did not come"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +76,16 @@ class Gateway:
     """Within about a second, with a look into the documents."""
     parse_slowly: Parse
     """With more time, asked after a TimeoutError, without that look."""
+    prover: Prover
+
+
+@dataclass(frozen=True, slots=True)
+class _Provisional:
+    """Recipients that are decided when the mail is there: numbers that the same faxboxes may call."""
+
+    asking: Asking
+    targets: dict[str, tuple[FaxTarget, DsnRequest | None, RecipientLog]]
+    """By the number as dialled."""
 
 
 class Transaction:
@@ -86,7 +94,6 @@ class Transaction:
     ) -> None:
         """`sender` is the envelope sender, empty for the null reverse path."""
         self.client = client
-        self._trusted = policy.trusts(client.host)
         self.entry = SmtplogEntry(
             id=new_id(),
             received_at=datetime.now(UTC),
@@ -94,7 +101,6 @@ class Transaction:
             helo=client.helo,
             tls=client.tls,
             sender=sender,
-            authentication=TRUSTED if self._trusted else "none: the peer is in no trusted network",
         )
         self.wanted = wanted
         """What MAIL has asked to be told."""
@@ -109,12 +115,16 @@ class Transaction:
         """Refused recipients that are only counted."""
         self._account: Account | None = None
         self._routes: dict[tuple[str, str], FaxRoute] = {}
+        self._provisional: _Provisional | None = None
+        self._identity = sender
+        """Who is told of the faxes."""
+        self._admitted: Admitted | None = None
         self._operators: list[OperatorRoute] = []
         self._returned: BounceRoute | None = None
 
     @property
     def has_recipients(self) -> bool:
-        return bool(self._routes or self._operators or self._returned)
+        return bool(self._routes or self._provisional or self._operators or self._returned)
 
     async def rcpt(self, address: Address, dsn: DsnRequest | None = None) -> str:
         """Decide a recipient (RFC 5321 3.3), of which the sender wants to be told as `dsn` says. Returns the reply."""
@@ -159,49 +169,86 @@ class Transaction:
                 return replies.OTHER_ACCOUNT
             self._account = owner
             self.entry.account_id = owner.id
-        return self._take(await self._route(address), line, dsn)
-
-    async def _route(self, address: Address) -> FaxRoute | OperatorRoute | BounceRoute:
         if address.domain.startswith("["):
             raise UnknownDomain("This fax service takes no address literals.")
-        sender = self.entry.sender
-        try:
-            route = await self._gateway.routing.route(sender, address.local, address.domain)
-        except NotPermitted as error:
-            if not sender:
-                raise NO_SENDER from error
-            if not self._trusted:
-                raise UNPROVEN from error  # the same as below: strangers cannot ask who may send
-            raise
-        if isinstance(route, FaxRoute):
-            if not sender:
-                raise NO_SENDER
-            if not self._trusted:
-                raise UNPROVEN
-        return route
-
-    def _take(self, route: FaxRoute | OperatorRoute | BounceRoute, line: RecipientLog, dsn: DsnRequest | None) -> str:
-        if self.has_recipients and route != self._returned and (self._returned or isinstance(route, BounceRoute)):
-            return replies.OTHER_ACCOUNT  # a bounce is nothing else beside
+        route = await self._gateway.routing.route(address.local, address.domain)
+        if isinstance(route, FaxTarget):
+            return self._take_target(route, line, dsn)
+        alone = isinstance(route, BounceRoute)  # a bounce is nothing else beside, nor is what may yet be refused
+        if self._provisional or (self.has_recipients and route != self._returned and (self._returned or alone)):
+            return replies.OTHER_ACCOUNT
         if isinstance(route, BounceRoute):
             self._returned = route
-            return replies.RECIPIENT_OK
-        if isinstance(route, OperatorRoute):
+        else:
             self._operators.append(route)
-            return replies.RECIPIENT_OK
-        line.faxbox_id, line.destination = route.faxbox.id, route.destination
-        self.entry.faxbox_id = self.entry.faxbox_id or route.faxbox.id
-        # The same recipient twice is one fax: a mail that names a person in To and in Cc must not be sent twice.
-        self._routes.setdefault((route.faxbox.id, route.destination), replace(route, dsn=dsn))
         return replies.RECIPIENT_OK
+
+    def _take_target(self, target: FaxTarget, line: RecipientLog, dsn: DsnRequest | None) -> str:
+        """A number: decided at once, or when the mail is there. One mail has one reply, so what may yet be refused
+        comes in a mail of its own. Raises FaxgateError."""
+        line.destination = target.destination
+        asking = self._asking(target)
+        decided = senders.at_rcpt(asking)
+        if isinstance(decided, TurnedAway):
+            self.entry.authentication = decided.reason
+            raise decided.error
+        if isinstance(decided, Admitted):
+            if self._returned or self._provisional or not self._same_as_before(decided):
+                return replies.OTHER_ACCOUNT
+            self._admit(decided)
+            self._add(target, decided, dsn, line)
+            return replies.RECIPIENT_OK
+        if self._provisional is None:
+            if self.has_recipients:
+                return replies.OTHER_ACCOUNT
+            self._provisional = _Provisional(asking, {})
+            self.entry.authentication = NOT_PROVEN_YET
+        elif self._provisional.asking.boxes != asking.boxes:
+            return replies.OTHER_ACCOUNT
+        self._provisional.targets.setdefault(target.destination, (target, dsn, line))
+        return replies.RECIPIENT_OK
+
+    def _asking(self, target: FaxTarget) -> Asking:
+        host = self.client.host
+        return Asking(
+            client=self.client,
+            sender=self.entry.sender,
+            account=target.account,
+            boxes=target.boxes,
+            trusted=self._policy.trusts(host),
+            relay=bool(self._policy.relay(host)),
+        )
+
+    def _same_as_before(self, decided: Admitted) -> bool:
+        """Whether who is told, and what a scanner may, is what it is for the recipients before."""
+        before = self._admitted
+        return before is None or (before.identity, before.scanner) == (decided.identity, decided.scanner)
+
+    def _admit(self, decided: Admitted) -> None:
+        self._admitted = self._admitted or decided
+        self._identity = decided.identity
+        if decided.reason not in self.entry.authentication:
+            already = f"{self.entry.authentication}; " if self._routes else ""
+            self.entry.authentication = f"{already}{decided.reason}"
+
+    def _add(self, target: FaxTarget, decided: Admitted, dsn: DsnRequest | None, line: RecipientLog) -> None:
+        line.faxbox_id = decided.faxbox.id
+        self.entry.faxbox_id = self.entry.faxbox_id or decided.faxbox.id
+        # Reports go to the sender of the envelope: only where that is who has been proven (RFC 3461 4.1).
+        wanted = dsn if decided.identity.lower() == self.entry.sender.lower() else None
+        # The same recipient twice is one fax: a mail that names a person in To and in Cc must not be sent twice.
+        self._routes.setdefault((decided.faxbox.id, target.destination), target.through(decided.faxbox, wanted))
 
     async def deliver(self, content: bytes | Path) -> str:
         """Take the mail itself. Returns the reply; with 250 everything is durably stored. Never cancelled half-way."""
         try:
+            if self._provisional is not None:
+                await self._prove(self._provisional, content)
             message = await self._read(content)
             self._note(message)
             if message.refusal:
                 return await self._fail(self._refusal(message.refusal))
+            self._check_scanner(message)
             await self._submit(message, content)
         except FaxgateError as error:
             return await self._fail(self._refusal(error))
@@ -211,7 +258,43 @@ class Transaction:
             return await self._fail(replies.LOCAL_TROUBLE)
         return self.entry.reply
 
+    async def _prove(self, provisional: _Provisional, content: bytes | Path) -> None:
+        """Decide what was put off until the mail was there. Raises FaxgateError."""
+        asking, prover = provisional.asking, self._gateway.prover
+        claimed = await prover.claims(content, self._policy.relay(self.client.host))
+        self.entry.subject, self.entry.message_id = options.without_secrets(claimed.subject), claimed.message_id
+        evidence = await prover.evidence(
+            claimed, content, self.client, asking.sender, asking.account.signing_domains, relayed=asking.relay
+        )
+        decided = senders.after_data(asking, evidence)
+        if isinstance(decided, TurnedAway):
+            self.entry.authentication = decided.reason
+            raise decided.error
+        self.entry.authentication = ""
+        self._admit(decided)
+        for target, dsn, line in provisional.targets.values():
+            self._add(target, decided, dsn, line)
+            if dsn is not None and self._identity.lower() != asking.sender.lower():
+                self.entry.errors.append(
+                    f"{target.destination}: what the envelope sender asks to be told is not heeded"
+                )
+
+    def _check_scanner(self, message: Message) -> None:
+        """Raises FaxgateError where the mail is not what its scanner is registered for."""
+        scanner = self._admitted.scanner if self._admitted else None
+        if self._admitted is None or scanner is None:
+            return
+        decided = senders.of_scanner(self._admitted, address_in(message.from_header))
+        if isinstance(decided, TurnedAway):
+            self.entry.authentication = decided.reason
+            raise decided.error
+        pages = [part.pages for part in message.parts if part.outcome == FAXED]
+        counted = [count for count in pages if count is not None]
+        if scanner.max_pages is not None and (len(counted) < len(pages) or sum(counted) > scanner.max_pages):
+            raise _too_many(scanner, counted)
+
     async def _read(self, content: bytes | Path) -> Message:
+        signed = self._admitted.signed if self._admitted else None
         how = Options(
             faxed=bool(self._routes),
             bounce_of=self.entry.sender if self._returned else None,
@@ -219,6 +302,7 @@ class Transaction:
             body_as_page=all(route.faxbox.body_as_page for route in self._routes.values()),
             max_pages=self._policy.limits.pages,
             spool=content.parent if isinstance(content, Path) else None,
+            signed=signed,
         )
         try:
             return await self._gateway.parse(content, how)
@@ -248,7 +332,7 @@ class Transaction:
 
     async def _submit(self, message: Message, content: bytes | Path) -> None:
         submission = Submission(
-            origin=Origin.of_mail(self.entry),
+            origin=Origin.of_mail(self.entry, self._identity),
             entry=self.entry,
             routes=tuple(self._with_options(route, message) for route in self._routes.values()),
             documents=tuple(
@@ -331,3 +415,8 @@ class Transaction:
         if not isinstance(error, Refused):
             log.warning("smtp %s: %s %s", self.entry.id, error, error.detail)
         return replies.of_error(error, utf8=self.utf8)
+
+
+def _too_many(scanner: Scanner, counted: list[int]) -> DocumentRefused:
+    found = f"{sum(counted)} pages" if counted else "pages that could not be counted"
+    return DocumentRefused(f"This scanner may send {scanner.max_pages} pages; the mail has {found}.")

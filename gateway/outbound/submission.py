@@ -39,8 +39,9 @@ class Origin:
     """The fax whose pages these are."""
 
     @classmethod
-    def of_mail(cls, entry: SmtplogEntry) -> "Origin":
-        return cls(id=entry.id, via="smtp", sender=entry.sender, subject=entry.subject, message_id=entry.message_id)
+    def of_mail(cls, entry: SmtplogEntry, identity: str) -> "Origin":
+        """`identity` is who has been proven to send it, and is told of it."""
+        return cls(id=entry.id, via="smtp", sender=identity, subject=entry.subject, message_id=entry.message_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping, Select, and_, delete, func, insert, select, u
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.accounts import TOKEN, Account, Faxbox, Number, Token
+from gateway.accounts import TOKEN, Account, Faxbox, Number, Scanner, Token
 from gateway.errors import Conflict, NotFound
 from gateway.fax import ENDED
 from gateway.ids import new_id
@@ -96,7 +96,16 @@ async def _accounts(connection: AsyncConnection, query: Select[Any], *, lock: bo
     for row in (await connection.execute(owned)).mappings():
         domains.setdefault(row["account_id"], []).append(row["name"])
     return [
-        Account(**{**row, "domains": tuple(domains.get(row["id"], ())), "number_rules": _rules(row)}) for row in rows
+        Account(
+            **{
+                **row,
+                "domains": tuple(domains.get(row["id"], ())),
+                "signing_domains": tuple(row["signing_domains"]),
+                "trusted_networks": tuple(row["trusted_networks"]),
+                "number_rules": _rules(row),
+            }
+        )
+        for row in rows
     ]
 
 
@@ -222,7 +231,9 @@ async def _faxboxes(connection: AsyncConnection, query: Select[Any]) -> list[Fax
 
 
 def _box(row: RowMapping, numbers: list[str], address_domain: str, generated_domain: str) -> Faxbox:
-    lists = {name: tuple(row[name]) for name in ("permits", "inbound_email", "outbound_email", "mail_options")}
+    listed = ("permits", "inbound_email", "outbound_email", "mail_options", "trusted_networks")
+    lists = {name: tuple(row[name]) for name in listed}
+    lists["scanners"] = tuple(Scanner(**scanner) for scanner in row["scanners"])
     domains = {"address_domain": address_domain, "generated_domain": generated_domain}
     return Faxbox(**{**row, **lists, **domains, "numbers": tuple(numbers), "number_rules": _rules(row)})
 

@@ -54,6 +54,9 @@ account = Table(
     _json("number_rules", "{}"),
     _json("limits", "{}"),
     _json("sender_limits", "{}"),
+    Column("sender_policy", String(16), nullable=False, server_default="require_proof"),
+    _json("signing_domains"),
+    _json("trusted_networks"),
     Column("created_at", Utc, nullable=False),
     Column("revision", Integer, nullable=False),
 )
@@ -83,6 +86,8 @@ faxbox = Table(
     Column("mail_shows", String(8), nullable=False, server_default="picture"),
     Column("mail_attach", String(8), nullable=False, server_default="pdf"),
     _json("mail_options"),
+    _json("trusted_networks"),
+    _json("scanners"),
     _text("callback_secret"),
     _text("former_secret"),
     Column("former_secret_until", Utc, nullable=True),

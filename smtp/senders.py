@@ -1,0 +1,254 @@
+"""Who may send: one decision, in this order, each with the reason that the smtplog keeps. Pure.
+
+    logged in          a user of this faxbox
+    scanner            an office scanner: its address and its sender belong to one faxbox
+    trusted network    of the installation, the account or the faxbox, whose sender a faxbox permits
+    trust_envelope     where the account asks for no proof: a permitted envelope sender
+    proof              a permitted sender whose domain is proven: by SPF or DKIM, aligned as DMARC defines it, by a
+                       signing domain of the account, or by a listed relay's Authentication-Results
+
+Everything but the proof is decided at RCPT; what needs the mail itself after DATA. One identity that is proven and
+permitted is enough, the envelope sender before the header From, and it alone is told of the fax: the other may be
+anybody's. A refusal says the same to everybody, so that strangers do not learn who may send.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from gateway.accounts import TRUST_ENVELOPE, Account, Faxbox, Scanner, permitted_box
+from gateway.errors import FaxgateError, NotPermitted, Unproven
+from gateway.networks import hold, network
+from smtp.alignment import aligned, domain_of
+from smtp.client import Client
+from smtp.evidence import PASS, Evidence
+
+TRUSTED = "trusted network"
+NOT_PERMITTED = NotPermitted("This sender may not send faxes here; ask the administrator of this fax service.")
+UNPROVEN = NotPermitted(
+    "This sender may not send faxes here, or cannot be proven: sign with DKIM for the domain of From, name your server "
+    "in the SPF record of the sender's domain, or have your signing domain registered by the fax account's "
+    "administrator."
+)
+NO_SENDER = NotPermitted("A fax needs a sender: mail with the null sender <> is not faxed.")
+TRY_LATER = Unproven("The DNS of the sender's domain does not answer, so that the sender cannot be proven now.")
+OTHER_FROM = NotPermitted("The header From of this mail is not the address that the scanner is registered with.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """Who wants to send through one of these faxboxes."""
+
+    client: Client
+    sender: str
+    """The envelope sender; empty for the null reverse path."""
+    account: Account
+    boxes: tuple[Faxbox, ...]
+    trusted: bool = False
+    """The peer is in a trusted network of the installation."""
+    relay: bool = False
+    """The peer is a listed relay, whose Authentication-Results count."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitted:
+    faxbox: Faxbox
+    identity: str
+    """Who is told of the fax; empty where nobody has been proven who could be."""
+    reason: str
+    scanner: Scanner | None = None
+    signed: frozenset[str] | None = None
+    """The header fields that are proven with it; None where all are as good as the session."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnedAway:
+    error: FaxgateError
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undecided:
+    """The mail itself is needed."""
+
+    reason: str
+
+
+def at_rcpt(asking: Asking) -> Admitted | TurnedAway | Undecided:
+    """What can be decided without the mail."""
+    if not asking.sender:
+        return TurnedAway(error=NO_SENDER, reason="none: the null sender")
+    decided = _logged_in(asking) or _scanner(asking) or _trusted(asking)
+    if decided is not None:
+        return decided
+    if asking.account.sender_policy == TRUST_ENVELOPE:
+        box = _permitting(asking.boxes, asking.sender)
+        if box is None:
+            return TurnedAway(error=NOT_PERMITTED, reason="none: no faxbox permits the envelope sender")
+        return Admitted(faxbox=box, identity=asking.sender, reason="none asked for by the account (trust_envelope)")
+    if not any(box.permits for box in asking.boxes):
+        return TurnedAway(error=UNPROVEN, reason="none: no faxbox permits anybody")
+    return Undecided(reason="not yet: the peer is in no trusted network, the mail has to prove its sender")
+
+
+def after_data(asking: Asking, evidence: Evidence) -> Admitted | TurnedAway:
+    """The decision on what was undecided."""
+    for proven in _proven(asking, evidence):
+        if (box := _permitting(asking.boxes, proven.address)) is not None:
+            return Admitted(faxbox=box, identity=proven.address, reason=proven.reason, signed=proven.signed)
+    told = f"none: {'; '.join(_told(asking, evidence))}"
+    if any(_permitting(asking.boxes, address) for address in _unsettled(asking, evidence)):
+        return TurnedAway(error=TRY_LATER, reason=told)
+    return TurnedAway(error=UNPROVEN, reason=told)
+
+
+def of_scanner(admitted: Admitted, header_from: str) -> Admitted | TurnedAway:
+    """A scanner's mail has its address in From, too, which may be missing."""
+    if admitted.scanner is not None and header_from and not _same(header_from, admitted.scanner.sender):
+        return TurnedAway(error=OTHER_FROM, reason=f"none: the scanner's mail is From {header_from}")
+    return admitted
+
+
+# Without the mail
+
+
+def _logged_in(asking: Asking) -> Admitted | TurnedAway | None:
+    credential = asking.client.credential
+    if credential is None or credential.account_id != asking.account.id:
+        return None
+    boxes = [box for box in asking.boxes if credential.faxbox_id in (None, box.id)]
+    if not boxes:
+        return None
+    box = _permitting(boxes, asking.sender)
+    if box is None and len(boxes) > 1:
+        return TurnedAway(
+            error=NotPermitted("You may use several faxboxes, and none of them permits this sender."),
+            reason=f"none: logged in as {credential.name}, but no faxbox permits the sender",
+        )
+    # Who has logged in may write any sender; only one that is permitted, or the login itself, is known to be theirs.
+    known = asking.sender if box is not None else credential.name if "@" in credential.name else ""
+    return Admitted(faxbox=box or boxes[0], identity=known, reason=f"logged in as {credential.name}")
+
+
+def _scanner(asking: Asking) -> Admitted | None:
+    for box in asking.boxes:
+        for scanner in box.scanners:
+            stands = hold([network(scanner.network)], asking.client.host) and _same(scanner.sender, asking.sender)
+            if stands and (asking.client.tls or scanner.plaintext):
+                return Admitted(
+                    faxbox=box,
+                    identity=scanner.receipts_to or scanner.sender,
+                    reason=f"scanner at {scanner.network}{'' if asking.client.tls else ', without TLS'}",
+                    scanner=scanner,
+                )
+    return None
+
+
+def _trusted(asking: Asking) -> Admitted | TurnedAway | None:
+    if asking.trusted:
+        box = _permitting(asking.boxes, asking.sender)
+        if box is not None:
+            return Admitted(faxbox=box, identity=asking.sender, reason=TRUSTED)
+        if not asking.relay:
+            # The installation's own relay vouches for its senders: what the mail says beside is nothing to it.
+            return TurnedAway(error=NOT_PERMITTED, reason=f"{TRUSTED}, but no faxbox permits the sender")
+    if _within(asking.account.trusted_networks, asking.client) and (box := _permitting(asking.boxes, asking.sender)):
+        return Admitted(faxbox=box, identity=asking.sender, reason=f"{TRUSTED} of the account")
+    near = [box for box in asking.boxes if _within(box.trusted_networks, asking.client)]
+    if (box := _permitting(near, asking.sender)) is not None:
+        return Admitted(faxbox=box, identity=asking.sender, reason=f"{TRUSTED} of the faxbox")
+    return None
+
+
+def _within(networks: Iterable[str], client: Client) -> bool:
+    return hold((network(word) for word in networks), client.host)
+
+
+def _permitting(boxes: Iterable[Faxbox], sender: str) -> Faxbox | None:
+    try:
+        return permitted_box(boxes, sender)
+    except NotPermitted:
+        return None
+
+
+def _same(address: str, other: str) -> bool:
+    return address.lower() == other.lower()
+
+
+# With it
+
+
+@dataclass(frozen=True, slots=True)
+class _Proven:
+    address: str
+    reason: str
+    signed: frozenset[str] | None = None
+
+
+def _proven(asking: Asking, evidence: Evidence) -> Iterator[_Proven]:
+    """Every identity that is proven, the envelope sender first."""
+    sender, header_from = asking.sender, evidence.header_from
+    sender_domain, from_domain = domain_of(sender), domain_of(header_from)
+    spf, relayed, asked = evidence.spf, evidence.relayed, evidence.alignment
+    if spf is not None and spf.result == PASS:
+        yield _Proven(sender, f"SPF of {spf.domain}")
+    if relayed and (sender_domain in relayed.spf or sender.lower() in relayed.spf):
+        yield _Proven(sender, f"Authentication-Results: SPF of {sender_domain}")
+    if not header_from:
+        return
+    if relayed and from_domain in relayed.dmarc:
+        yield _Proven(header_from, f"Authentication-Results: DMARC of {from_domain}")
+    for domain in sorted(relayed.dkim if relayed else ()):
+        why = _speaks(asking, domain, from_domain, None if asked is None else asked.strict_dkim)
+        if why:
+            yield _Proven(header_from, f"Authentication-Results: DKIM of {domain}, {why} {header_from}")
+    for one in evidence.signatures:
+        why = _speaks(asking, one.domain, from_domain, None if asked is None else asked.strict_dkim)
+        if one.result == PASS and why:
+            yield _Proven(header_from, f"DKIM of {one.domain}, {why} {header_from}", one.signed)
+    strict = asked is None or asked.strict_spf
+    if spf is not None and spf.result == PASS and aligned(spf.domain, from_domain, strict=strict):
+        yield _Proven(header_from, f"SPF of {spf.domain}, aligned with From {header_from}")
+
+
+def _speaks(asking: Asking, domain: str, from_domain: str, strict: bool | None) -> str:
+    """As what a signature of `domain` speaks for the header From; empty where it does not. `strict` is None where the
+    From's domain cannot say now what it asks for: then only the very domain does."""
+    if aligned(domain, from_domain, strict=strict is not False):
+        return "aligned with From"
+    if domain in asking.account.signing_domains:
+        return "registered by the account, for From"
+    return ""
+
+
+def _unsettled(asking: Asking, evidence: Evidence) -> Iterator[str]:
+    """The identities that might have been proven if the DNS had answered."""
+    header_from, from_domain = evidence.header_from, domain_of(evidence.header_from)
+    spf = evidence.spf
+    if spf is not None and spf.temporary:
+        yield asking.sender
+        if header_from and aligned(spf.domain, from_domain):
+            yield header_from
+    if any(one.temporary for one in evidence.signatures):
+        yield header_from
+    if evidence.alignment is None:  # asked for only where something depends on it
+        yield header_from
+
+
+def _told(asking: Asking, evidence: Evidence) -> Iterator[str]:
+    """The evidence in words."""
+    known = [proven.reason for proven in _proven(asking, evidence)]
+    yield from (f"{reason}, which no faxbox permits" for reason in known)
+    if evidence.spf is not None and evidence.spf.result != PASS:
+        detail = f" ({evidence.spf.detail})" if evidence.spf.result in ("temperror", "permerror") else ""
+        yield f"SPF of {evidence.spf.domain}: {evidence.spf.result}{detail}"
+    if evidence.unclear:
+        yield evidence.unclear
+    for one in evidence.signatures:
+        if one.result != PASS:
+            yield f"DKIM of {one.domain or '?'}: {one.result}"
+        elif not any(reason.startswith(f"DKIM of {one.domain},") for reason in known):
+            yield f"DKIM of {one.domain}: not aligned with From {evidence.header_from}"
+    if not evidence.signatures and not evidence.unclear:
+        yield "no DKIM signature"
+    if evidence.alignment is None:
+        yield f"the DMARC policy of {domain_of(evidence.header_from)} could not be had"
