@@ -1,13 +1,13 @@
 """The accounts: the superuser sees and makes all, an account's admins their own and those below it.
 
-`domains`, `max_calls`, `parent_id`, and what may be spent, are the superuser's to set: domains are unique in the
-installation, and calls cost money. A child that an account's admin makes may make as many calls at a time as its
-parent, and what it sends counts for its parent too. An account is deleted by those above it, when nothing of it is in
-progress and no account is below it (409 before).
+`domains`, `max_calls`, `parent_id`, what may be spent, `sender_policy` and `trusted_networks` are the superuser's to
+set: domains are unique in the installation, calls cost money, and who is believed without proof spends it. A child
+that an account's admin makes may make as many calls at a time as its parent, and what it sends counts for its parent
+too. An account is deleted by those above it, when nothing of it is in progress and no account is below it (409 before).
 """
 
 from dataclasses import dataclass, replace
-from typing import Annotated, NotRequired
+from typing import Annotated, Literal, NotRequired
 
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
@@ -58,6 +58,21 @@ class AccountFields(BaseModel):
         description="In which people are told of its faxes: `en`, `de`, or another one that the installation has.",
     )
     max_calls: int = Field(default=4, ge=1, le=MOST_CALLS, description="Outgoing calls at a time. Superuser only.")
+    sender_policy: Literal["require_proof", "trust_envelope"] = Field(
+        default="require_proof",
+        description="`require_proof`: the domain of a permitted sender is proven by SPF or DKIM; `trust_envelope`: "
+        "whoever writes a permitted envelope sender may send. Superuser only.",
+    )
+    signing_domains: list[Annotated[str, Field(min_length=1, max_length=255)]] = Field(
+        default=[],
+        max_length=MOST,
+        description="Domains whose DKIM signatures prove any header From, like `tenant.onmicrosoft.com`.",
+    )
+    trusted_networks: list[Annotated[str, Field(min_length=1, max_length=64)]] = Field(
+        default=[],
+        max_length=MOST,
+        description="Mail servers whose permitted senders need no proof: addresses or networks. Superuser only.",
+    )
     parent_id: str | None = Field(
         default=None, pattern="^[0-9a-f]{32}$", description="The account above it, whose admins act for it."
     )
@@ -79,6 +94,9 @@ class AccountDetail(TypedDict):
     timezone: str
     language: str
     max_calls: int
+    sender_policy: str
+    signing_domains: list[str]
+    trusted_networks: list[str]
     parent_id: str | None
     number_rules: dict[str, list[str]]
     limits: dict[str, dict[str, int]]
@@ -203,6 +221,9 @@ class Accounts:
             max_calls=max_calls,
             parent_id=parent_id or fields.parent_id,
             **spending.stored(fields.number_rules, fields.limits, fields.sender_limits),
+            sender_policy=fields.sender_policy,
+            signing_domains=fields.signing_domains,
+            trusted_networks=fields.trusted_networks,
         )
         made = {**shown(account), "auth_token": token}
         return success(request, made, revision=str(account.revision), status=201)
@@ -219,7 +240,8 @@ class Accounts:
             kept = {} if superuser else {name: now[name] for name in SUPERUSERS}
             fields = decided(request, AccountFields, {**kept, **data}, now, FIXED)
             spent = spending.stored(fields.number_rules, fields.limits, fields.sender_limits)
-            return replace(account, **{**fields.model_dump(), "domains": tuple(fields.domains), **spent})
+            lists = {name: tuple(getattr(fields, name)) for name in ("domains", "signing_domains", "trusted_networks")}
+            return replace(account, **{**fields.model_dump(), **lists, **spent})
 
         account = await self.administration.change_account(account_of(request), decide, superuser=superuser)
         return _answer(request, account)
@@ -250,6 +272,9 @@ def shown(account: Account) -> dict[str, object]:
         "timezone": account.timezone,
         "language": account.language,
         "max_calls": account.max_calls,
+        "sender_policy": account.sender_policy,
+        "signing_domains": list(account.signing_domains),
+        "trusted_networks": list(account.trusted_networks),
         "parent_id": account.parent_id,
         **spending.shown(account),
     }

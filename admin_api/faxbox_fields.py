@@ -1,5 +1,6 @@
 """What a faxbox is made of, with the fields of Kazoo's: what can be set, what is shown, and how a Faxbox has it."""
 
+from dataclasses import asdict
 from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -9,7 +10,7 @@ from admin_api import spending
 from admin_api.representation import gregorian
 from admin_api.spending import Limits, NumberRules
 from gateway import options
-from gateway.accounts import Faxbox
+from gateway.accounts import Faxbox, Scanner
 from gateway.checks import MOST, MOST_RETRIES
 
 
@@ -113,6 +114,18 @@ class Mails(BaseModel):
     )
 
 
+class ScannerFields(BaseModel):
+    """An office scanner that cannot log in: it mails from one address, and sends through this faxbox alone."""
+
+    model_config = _STRICT
+
+    network: str = Field(min_length=1, max_length=64, description="Where it stands: an address or a network.")
+    sender: str = Field(min_length=3, max_length=320, description="Its envelope sender and header From.")
+    max_pages: int | None = Field(default=None, ge=1, description="Pages of one fax.")
+    receipts_to: str = Field(default="", max_length=320, description="Who gets its receipts; its sender if empty.")
+    plaintext: bool = Field(default=False, description="Whether it may come without TLS.")
+
+
 class FaxboxFields(BaseModel):
     """What of a faxbox can be set. Null or an empty value clears a field."""
 
@@ -158,6 +171,14 @@ class FaxboxFields(BaseModel):
         max_length=len(options.NAMES),
         description="What the sender of a mail may choose by a tag in the subject or an X-Fax- field of the header.",
     )
+    trusted_networks: list[Annotated[str, Field(min_length=1, max_length=64)]] = Field(
+        default=[],
+        max_length=MOST,
+        description="Mail servers whose permitted senders need no proof for this faxbox. Superuser only.",
+    )
+    scanners: list[ScannerFields] = Field(
+        default=[], max_length=MOST, description="Office scanners that send through it. Superuser only."
+    )
 
 
 class FaxboxDetail(TypedDict):
@@ -184,6 +205,8 @@ class FaxboxDetail(TypedDict):
     cover_page: dict[str, str]
     mails: Mails
     mail_options: list[str]
+    trusted_networks: list[str]
+    scanners: list[dict[str, Any]]
     number_rules: dict[str, list[str]]
     limits: dict[str, dict[str, int]]
     sender_limits: dict[str, dict[str, int]]
@@ -223,6 +246,8 @@ def shown(box: Faxbox) -> dict[str, Any]:
         "cover_page": {"when": box.cover_page, "confidentiality": box.confidentiality},
         "mails": {"show": box.mail_shows, "attach": box.mail_attach},
         "mail_options": list(box.mail_options),
+        "trusted_networks": list(box.trusted_networks),
+        "scanners": [asdict(scanner) for scanner in box.scanners],
         **spending.shown(box),
         "callback_secret": box.callback_secret,
     }
@@ -251,6 +276,8 @@ def settings(fields: FaxboxFields) -> dict[str, Any]:
         "mail_shows": fields.mails.show,
         "mail_attach": fields.mails.attach,
         "mail_options": tuple(dict.fromkeys(fields.mail_options)),
+        "trusted_networks": tuple(fields.trusted_networks),
+        "scanners": tuple(Scanner(**scanner.model_dump()) for scanner in fields.scanners),
         "t38": fields.media.fax_option,
         "inbound_email": tuple(told.inbound.email.send_to),
         "outbound_email": tuple(told.outbound.email.send_to),

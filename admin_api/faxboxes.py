@@ -27,7 +27,7 @@ from admin_api.ids import is_id
 from admin_api.operations import ACCOUNT, Operation
 from admin_api.revisions import check_if_match, not_modified
 from gateway.accounts import Faxbox
-from gateway.administration import Administration
+from gateway.administration import SUPERUSERS_OF_BOXES, Administration
 from gateway.errors import NotFound
 from gateway.store import accounts
 from gateway.store.engine import Store
@@ -128,12 +128,15 @@ class Faxboxes:
     async def change(self, request: Request) -> Response:
         """POST and PATCH /accounts/{account_id}/faxboxes/{faxbox_id}"""
         data = await given(request)
+        superuser = caller(request).superuser
 
         def decide(box: Faxbox) -> Faxbox:
             check_if_match(request, str(box.revision))
-            return replace(box, **settings(decided(request, FaxboxFields, data, shown(box), FIXED)))
+            now = shown(box)
+            # What only the superuser sets is kept when somebody else replaces the rest.
+            kept = {} if superuser else {name: now[name] for name in SUPERUSERS_OF_BOXES}
+            return replace(box, **settings(decided(request, FaxboxFields, {**kept, **data}, now, FIXED)))
 
-        superuser = caller(request).superuser
         box = await self.administration.change_faxbox(account_of(request), _id(request), decide, superuser=superuser)
         return _answer(request, box)
 

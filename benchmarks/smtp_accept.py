@@ -38,7 +38,7 @@ from gateway.accounts import Account, Faxbox
 from gateway.fax import Fax
 from gateway.numbers import to_e164
 from gateway.outbound.submission import Submission
-from gateway.routing import FaxRoute, OperatorRoute
+from gateway.routing import FaxTarget, OperatorRoute
 from gateway.sandbox import Sandbox
 from gateway.smtplog import SmtplogEntry
 from smtp.message import Message, Options, read
@@ -145,14 +145,14 @@ class OneBox:
 
     when = datetime(2026, 1, 1, tzinfo=UTC)
     account = Account(id="a", name="Bench", created_at=when)
-    box = Faxbox(id="b", account_id="a", name="Bench", created_at=when)
+    box = Faxbox(id="b", account_id="a", name="Bench", created_at=when, permits=(".*",))
 
     async def owner(self, domain: str) -> Account | None:
         return self.account
 
-    async def route(self, sender: str, local: str, domain: str) -> FaxRoute | OperatorRoute:
+    async def route(self, local: str, domain: str) -> FaxTarget | OperatorRoute:
         destination = to_e164(local, "US")
-        return FaxRoute(account=self.account, faxbox=self.box, number=local, destination=destination)
+        return FaxTarget(account=self.account, boxes=(self.box,), number=local, destination=destination)
 
 
 class WrittenAndSynced:
@@ -181,13 +181,14 @@ async def serve_door(port: int, directory: Path) -> None:
     async def parse_slowly(content: bytes | Path, options: Options) -> Message:
         return await sandbox.run(read, content, options)
 
+    prover = Prover(SandboxedWorkers(sandbox), Resolver(), Clock())
     policy = Policy(
         hostname="door.example",
         spool_directory=directory / "spool",
         trusted_networks=(ipaddress.ip_network("127.0.0.0/8"),),
         limits=Limits(),
     )
-    server = Server(policy, Gateway(OneBox(), WrittenAndSynced(directory), parse, parse_slowly))
+    server = Server(policy, Gateway(OneBox(), WrittenAndSynced(directory), parse, parse_slowly, prover))
     await server.start("127.0.0.1", port)
     await asyncio.Event().wait()
 

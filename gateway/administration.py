@@ -21,7 +21,20 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway import checks
-from gateway.accounts import KEY, NEVER, PDF, PICTURE, TOKEN, Account, Faxbox, Number, Token, is_below
+from gateway.accounts import (
+    KEY,
+    NEVER,
+    PDF,
+    PICTURE,
+    REQUIRE_PROOF,
+    TOKEN,
+    Account,
+    Faxbox,
+    Number,
+    Scanner,
+    Token,
+    is_below,
+)
 from gateway.clock import Clock
 from gateway.errors import BadField, Conflict, NotFound, NotPermitted
 from gateway.ids import new_id
@@ -31,10 +44,23 @@ from gateway.store import accounts
 from gateway.store.engine import Store
 from gateway.store.wake import ACCOUNTS, Wake
 
-SUPERUSERS = ("domains", "max_calls", "parent_id", "number_rules", "limits", "sender_limits")
-"""What of an account only the superuser sets: domains are unique, and calls cost money."""
-
 SCOPES = ("read", "send", "admin")
+
+SUPERUSERS = (
+    "domains",
+    "max_calls",
+    "parent_id",
+    "number_rules",
+    "limits",
+    "sender_limits",
+    "sender_policy",
+    "trusted_networks",
+)
+"""What of an account only the superuser sets: domains are unique, and calls cost money, which is spent by who is
+believed without proof."""
+
+SUPERUSERS_OF_BOXES = ("trusted_networks", "scanners")
+"""The same of a faxbox."""
 
 EXCHANGED_FOR = timedelta(hours=1)
 """How long a token is good that a key was exchanged for, as existing clients expect."""
@@ -63,6 +89,9 @@ class Administration:
         number_rules: Mapping[str, Sequence[str]] | None = None,
         limits: Mapping[str, dict[str, int]] | None = None,
         sender_limits: Mapping[str, dict[str, int]] | None = None,
+        sender_policy: str = REQUIRE_PROOF,
+        signing_domains: Sequence[str] = (),
+        trusted_networks: Sequence[str] = (),
     ) -> tuple[Account, str]:
         """A new account, and a token with all rights on it, which is shown once and stored only as a hash."""
         now = self._clock.now()
@@ -80,6 +109,9 @@ class Administration:
                 number_rules={name: tuple(entries) for name, entries in (number_rules or {}).items()},
                 limits=dict(limits or {}),
                 sender_limits=dict(sender_limits or {}),
+                sender_policy=sender_policy,
+                signing_domains=tuple(signing_domains),
+                trusted_networks=tuple(trusted_networks),
             )
         )
         token = secrets.token_hex(32)
@@ -161,6 +193,8 @@ class Administration:
         number_rules: Mapping[str, Sequence[str]] | None = None,
         limits: Mapping[str, dict[str, int]] | None = None,
         sender_limits: Mapping[str, dict[str, int]] | None = None,
+        trusted_networks: Sequence[str] = (),
+        scanners: Sequence[Scanner] = (),
         superuser: bool = True,
     ) -> Faxbox:
         """A new faxbox. `address_domain` may be written as an address. Raises NotFound for an unknown account."""
@@ -199,6 +233,8 @@ class Administration:
                 number_rules={name: tuple(entries) for name, entries in (number_rules or {}).items()},
                 limits=dict(limits or {}),
                 sender_limits=dict(sender_limits or {}),
+                trusted_networks=tuple(trusted_networks),
+                scanners=tuple(scanners),
             )
             box = checks.faxbox(box, account.country)
             await _check_rights(connection, None, box, superuser=superuser)
@@ -375,6 +411,9 @@ async def _check_rights(connection: AsyncConnection, before: Faxbox | None, afte
     """What an account may call its own: numbers that it was assigned, and names below its domains."""
     if superuser:
         return
+    for field in SUPERUSERS_OF_BOXES:
+        if getattr(after, field) != (getattr(before, field) if before else ()):
+            raise NotPermitted(f"Only the superuser changes {field}: who is believed without proof.")
     if after.address_domain and (before is None or after.address_domain != before.address_domain):
         labels = after.address_domain.split(".")
         above = [".".join(labels[at:]) for at in range(1, len(labels))]

@@ -6,7 +6,7 @@ A value that cannot be used raises BadField naming it, dotted as the API has it.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -19,6 +19,8 @@ from gateway.networks import network
 from gateway.numbers import to_e164
 from gateway.spending import KINDS, is_entry
 from gateway.organizations import is_public
+
+T = TypeVar("T")
 
 MOST = 100
 """Entries of a list."""
@@ -180,7 +182,7 @@ def _name(name: str) -> str:
     return kept
 
 
-def _bounded(field: str, entries: Sequence[str]) -> Sequence[str]:
+def _bounded(field: str, entries: Sequence[T]) -> Sequence[T]:
     if len(entries) > MOST:
         raise BadField(field, f"At most {MOST} entries.")
     return entries

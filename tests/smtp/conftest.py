@@ -10,15 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from gateway.accounts import Account, Faxbox, permitted_box
+from gateway.accounts import Account, Faxbox
 from gateway.bounces import BounceAddresses
+from gateway.clock import Clock
 from gateway.errors import NotFound, OurTrouble, UnknownDomain
 from gateway.numbers import to_e164
 from gateway.outbound.submission import Submission
-from gateway.routing import BounceRoute, FaxRoute, OperatorRoute
+from gateway.resolver import Answer
+from gateway.routing import BounceRoute, FaxTarget, OperatorRoute
 from gateway.smtplog import SmtplogEntry
 from smtp.message import Message, Options, read
 from smtp.policy import Limits, Policy
+from smtp.proving import Here, Prover
 from smtp.server import Server
 from smtp.transaction import Gateway, Parse
 
@@ -58,7 +61,7 @@ class InMemoryRouting:
     async def owner(self, domain: str) -> Account | None:
         return SERVED[domain][0] if domain in SERVED else None
 
-    async def route(self, sender: str, local: str, domain: str) -> FaxRoute | OperatorRoute | BounceRoute:
+    async def route(self, local: str, domain: str) -> FaxTarget | OperatorRoute | BounceRoute:
         if domain == "trouble.example":
             raise OurTrouble("The addresses cannot be looked up now, try again later.", detail="no database")
         if domain == "bug.example":
@@ -73,7 +76,7 @@ class InMemoryRouting:
         if local.lower() == "postmaster":
             return OperatorRoute(account=account, address=f"{local}@{domain}")
         destination = to_e164(local, account.country)
-        return FaxRoute(account=account, faxbox=permitted_box(boxes, sender), number=local, destination=destination)
+        return FaxTarget(account=account, boxes=tuple(boxes), number=local, destination=destination)
 
 
 @dataclass
@@ -107,6 +110,13 @@ class RecordingSubmissions:
     @property
     def entries(self) -> list[SmtplogEntry]:
         return [submission.entry for submission in self.submitted if submission.entry] + self.recorded
+
+
+class NoDns:
+    """A DNS in which nobody has published anything."""
+
+    async def look_up(self, name: str, kind: str) -> Answer:
+        return Answer()
 
 
 async def parse_in_thread(content: bytes | Path, options: Options) -> Message:
@@ -195,7 +205,7 @@ async def running(
         limits=limits,
     )
     routing, submissions = InMemoryRouting(), RecordingSubmissions()
-    server = Server(policy, Gateway(routing, submissions, parse, parse_slowly))
+    server = Server(policy, Gateway(routing, submissions, parse, parse_slowly, Prover(Here(), NoDns(), Clock())))
     await server.start("127.0.0.1", 0)
     door = Door(server, routing, submissions, spool)
     try:
