@@ -35,16 +35,20 @@ import pikepdf
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from gateway.accounts import Account, Faxbox
+from gateway.clock import Clock
 from gateway.fax import Fax
 from gateway.numbers import to_e164
 from gateway.outbound.submission import Submission
+from gateway.resolver import Resolver
 from gateway.routing import FaxTarget, OperatorRoute
 from gateway.sandbox import Sandbox
 from gateway.smtplog import SmtplogEntry
 from smtp.message import Message, Options, read
 from smtp.policy import Limits, Policy
+from smtp.proving import Prover
 from smtp.server import Server
 from smtp.transaction import Gateway
+from smtp.workers import SandboxedWorkers
 
 NAMES = ["bare", "door", "gateway", "postfix"]
 SENDER = "alice@example.com"

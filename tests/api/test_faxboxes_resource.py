@@ -9,8 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.accounts import permitted_box
 from gateway.ids import new_id
-from gateway.routing import FaxRoute, Routing
+from gateway.routing import FaxTarget, Routing
 from gateway.signing import key_of
 from gateway.store import accounts, faxes, notices
 from gateway.store.engine import Store
