@@ -104,7 +104,7 @@ async def test_a_name_is_enough(client: httpx.AsyncClient, house: House) -> None
     assert {name: box[name] for name in CLEAR} == CLEAR
 
 
-@pytest.mark.parametrize("field", list(CLEAR))
+@pytest.mark.parametrize("field", [field for field in CLEAR if field in FULL])
 @pytest.mark.parametrize("how", ["patch null", "patch empty", "post null", "post without"])
 async def test_every_field_can_be_cleared(client: httpx.AsyncClient, house: House, field: str, how: str) -> None:
     alice = house.alice

@@ -115,12 +115,13 @@ async def test_strangers_are_told_why_and_learn_nothing(tmp_path: Path) -> None:
         client = await door.greeted()
         heard = set()
         for sender in ("alice@example.com", "nobody@example.org"):
-            assert (await client.ask(f"MAIL FROM:<{sender}>")).startswith("250")
-            heard.add(await client.ask(f"RCPT TO:<{NUMBER}>"))
-            assert (await client.ask("RSET")).startswith("250")
+            await client.envelope(NUMBER, sender=sender)
+            assert (await client.ask("DATA")).startswith("354")
+            heard.add(await client.ask(octets(with_pdf()) + b"."))
         (reply,) = heard
-        assert reply.startswith("550 5.7.1 Your server is not in a trusted network")
-        assert "no trusted network" in door.submissions.recorded[0].authentication
+        assert reply.startswith("550 5.7.1 This sender may not send faxes here, or cannot be proven")
+        assert door.submissions.recorded[0].authentication == "none: SPF of example.com: none; no DKIM signature"
+        assert not door.submissions.submitted
         assert (await client.send(octets(written()), "postmaster@fax.example.com")).startswith("250")
 
 
