@@ -16,12 +16,11 @@ def _list(name: str) -> "sa.Column[object]":
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("account") as batch_op:
-        batch_op.add_column(
-            sa.Column("sender_policy", sa.String(length=16), server_default="require_proof", nullable=False)
-        )
-        batch_op.add_column(_list("signing_domains"))
-        batch_op.add_column(_list("trusted_networks"))
-    with op.batch_alter_table("faxbox") as batch_op:
-        batch_op.add_column(_list("trusted_networks"))
-        batch_op.add_column(_list("scanners"))
+    # Not in a batch: on SQLite that makes the table anew where a default is an expression, and with the old account its
+    # faxboxes would go.
+    policy = sa.Column("sender_policy", sa.String(length=16), server_default="require_proof", nullable=False)
+    op.add_column("account", policy)
+    op.add_column("account", _list("signing_domains"))
+    op.add_column("account", _list("trusted_networks"))
+    op.add_column("faxbox", _list("trusted_networks"))
+    op.add_column("faxbox", _list("scanners"))
