@@ -41,16 +41,17 @@ from gateway.postman import Postman
 from gateway.resolver import Resolver
 from gateway.routing import Routing
 from gateway.sandbox import PRELOAD, Sandbox
-from gateway.settings import ROLES, Settings, host_and_port
+from gateway.settings import ROLES, BadSettingsError, Settings, host_and_port
 from gateway.spool import remove_abandoned
 from gateway.stationery import Templates
 from gateway.store import keys, queue
 from gateway.store.engine import Store
 from gateway.store.wake import EVENTS, Wake
 from smtp.message import Message, Options, read
-from smtp.policy import Limits, Policy, Relay
+from smtp.policy import Door, Limits, Policy, Relay
 from smtp.proving import Prover
 from smtp.server import Server as SmtpServer
+from smtp.tls import BadCertificateError, Certificate
 from smtp.transaction import Gateway as SmtpGateway
 from smtp.workers import SandboxedWorkers
 
@@ -62,6 +63,7 @@ class Addresses:
     """Where the running gateway is reached; ports as they are, also where 0 was asked for."""
 
     smtp: str = ""
+    smtps: str = ""
     api: str = ""
 
 
@@ -239,6 +241,7 @@ class App:
             spool_directory=spool,
             trusted_networks=settings.trusted,
             trusted_relays=tuple(Relay(network, name) for network, name in settings.trusted_relays),
+            tls_required=settings.smtp_tls == "require",
             limits=Limits(
                 size=settings.smtp_max_size,
                 recipients=settings.smtp_max_recipients,
@@ -255,16 +258,23 @@ class App:
             parse_slowly=self._parse_slowly,
             prover=Prover(SandboxedWorkers(self.sandbox), Resolver(settings.dns), self.clock),
         )
-        host, port = host_and_port(settings.smtp_listen)
-        server = SmtpServer(policy, gateway)
-        try:
-            await server.start(host, port)
-        except OSError as error:
-            raise OurTrouble(f"FAXGATE_SMTP_LISTEN: cannot listen on {host}:{port}: {error.strerror}") from error
-        self._smtp = server
+        server = SmtpServer(policy, gateway, build_certificate(settings))
         self._stack.push_async_callback(server.stop)
-        self.addresses = replace(self.addresses, smtp=f"{host}:{server.port}")
-        log.info("SMTP on %s", self.addresses.smtp)
+        smtp = await self._listen(server, "FAXGATE_SMTP_LISTEN", settings.smtp_listen, Door.SMTP)
+        smtps = ""
+        if settings.smtps_listen:
+            smtps = await self._listen(server, "FAXGATE_SMTPS_LISTEN", settings.smtps_listen, Door.SMTPS)
+        self._smtp = server
+        self.addresses = replace(self.addresses, smtp=smtp, smtps=smtps)
+
+    async def _listen(self, server: SmtpServer, variable: str, address: str, door: Door) -> str:
+        host, port = host_and_port(address)
+        try:
+            port = await server.start(host, port, door)
+        except OSError as error:
+            raise OurTrouble(f"{variable}: cannot listen on {host}:{port}: {error.strerror}") from error
+        log.info("%s on %s:%d", door, host, port)
+        return f"{host}:{port}"
 
     async def _parse(self, content: bytes | Path, options: Options) -> Message:
         return await self.sandbox.quick(read, content, options)
@@ -322,6 +332,16 @@ class App:
         """Stop everything, in the opposite order; calls that still run are hung up."""
         await self.hang_up()
         await self._stack.aclose()
+
+
+def build_certificate(settings: Settings) -> Certificate | None:
+    """The SMTP listener's. Raises BadSettingsError."""
+    if settings.smtp_tls_cert is None:
+        return None
+    try:
+        return Certificate(settings.smtp_tls_cert, settings.smtp_tls_key)
+    except BadCertificateError as error:
+        raise BadSettingsError(f"FAXGATE_SMTP_TLS_CERT, FAXGATE_SMTP_TLS_KEY: {error}") from error
 
 
 async def _cancelled(task: "asyncio.Task[None]") -> None:

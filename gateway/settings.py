@@ -6,11 +6,11 @@ and names the variable.
 
 import ipaddress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from email_validator import EmailNotValidError, validate_email
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -45,6 +45,14 @@ class Settings(BaseSettings):
     documents_url: str = ""
     """`file://PATH` or `s3://bucket/prefix?endpoint=...&region=...`; `documents/` in the data dir if empty."""
     smtp_listen: str = "127.0.0.1:2525"
+    smtp_tls_cert: Path | None = None
+    """The listener's certificate with its chain, PEM; without it there is no TLS and nobody can log in."""
+    smtp_tls_key: Path | None = None
+    """Its key, where that is not in the certificate's file."""
+    smtp_tls: Literal["offer", "require"] = "offer"
+    """Whether mail is taken without TLS."""
+    smtps_listen: str = ""
+    """Where TLS comes first (RFC 8314), as `0.0.0.0:465`; nowhere if empty."""
     api_listen: str = "127.0.0.1:8000"
     mail_url: SecretStr = SecretStr("")
     """`smtp[s]://user:pass@host:port` or `maildir:PATH`; a Maildir in the data dir if empty."""
@@ -166,10 +174,18 @@ class Settings(BaseSettings):
         except EmailNotValidError as error:
             raise ValueError(f"{value!r} is no domain: {error}") from error
 
-    @field_validator("smtp_listen", "api_listen")
+    @field_validator("smtp_listen", "smtps_listen", "api_listen")
     @classmethod
-    def _host_and_port(cls, value: str) -> str:
-        host_and_port(value)
+    def _host_and_port(cls, value: str, info: ValidationInfo) -> str:
+        if value or info.field_name != "smtps_listen":
+            host_and_port(value)
+        return value
+
+    @field_validator("smtps_listen", "smtp_tls")
+    @classmethod
+    def _nothing_without_certificate(cls, value: str, info: ValidationInfo) -> str:
+        if value not in {"", "offer"} and not info.data.get("smtp_tls_cert"):
+            raise ValueError("this needs a certificate, FAXGATE_SMTP_TLS_CERT")
         return value
 
     @field_validator("public_url")

@@ -3,6 +3,7 @@
     server        the listener: who comes in, and how it stops
     session       the commands of one client and their replies
     connection    octets in and out, and every wait timed (aiosmtpd underneath)
+    tls           the certificate, read again when it is renewed
     client        what is known of who is talking to us (pure)
     policy        what the door allows
     addresses     the arguments of MAIL and RCPT, read strictly (pure)

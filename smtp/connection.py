@@ -1,16 +1,22 @@
 """A connection: octets in, replies out, time running. aiosmtpd's SMTP protocol underneath, spoken in `smtp.session`.
 
-Taken from aiosmtpd: the stream protocol and (later) TLS and AUTH. Its own here: reading, because commands end in CR LF
-and nothing else and mails are read in large pieces; and ending, because a mail that is being stored is stored to its
-end whether or not anybody waits for the reply: the session is never cancelled, its reader tells it that the peer left.
+Taken from aiosmtpd: the stream protocol. Its own here: reading, because commands end in CR LF and nothing else and
+mails are read in large pieces; TLS, because its handshake must be timed and may come first; and ending, because a mail
+that is being stored is stored to its end whether or not anybody waits for the reply: the session is never cancelled,
+its reader tells it that the peer left.
 """
 
 import asyncio
+import logging
+import ssl
+from typing import NoReturn, cast
 
 from aiosmtpd.smtp import SMTP
 
 from smtp import replies
 from smtp.policy import Limits
+
+log = logging.getLogger(__name__)
 
 READ = 1 << 18
 LINGER = 2.0
@@ -38,11 +44,14 @@ class Connection(SMTP):
         )
         self.host = ""
         self.peer = ""
+        self.tls = ""
+        """Protocol and cipher, empty without TLS."""
         self.task: asyncio.Task[None] | None = None
         self._open = True
         """False when the last reply is written."""
         self._linger = False
         self._waiting_since: float | None = None
+        self._shaking_hands = False
         self._last_words = ""
         self._why = "the client disconnected"
         """How the session ended, for the smtplog."""
@@ -66,9 +75,16 @@ class Connection(SMTP):
         # Not aiosmtpd's: a client that has sent all its commands may close its half and still read the replies.
         return asyncio.StreamReaderProtocol.eof_received(self)
 
+    @property
+    def _stream(self) -> asyncio.Transport:
+        return cast(asyncio.Transport, self.transport)
+
     def _hang_up(self, reply: str) -> None:
         """Close a connection on which we are waiting for the client."""
         self._open = False
+        if self._shaking_hands and self.transport:
+            self._stream.abort()  # nothing can be said now
+            return
         self._last_words, self._why = reply, "we closed the connection"
         if self.transport:
             self._writer.write(reply.encode() + b"\r\n")
@@ -112,6 +128,49 @@ class Connection(SMTP):
         finally:
             self._writer.close()
 
+    async def _start_tls(self, context: ssl.SSLContext) -> None:
+        """Shake hands, as the server; what was read already is a part of it. Raises ConnectionError where that comes
+        to nothing, and then the connection is closed."""
+        if self.transport is None:
+            raise ConnectionResetError
+        self._stream.pause_reading()  # until TLS stands in our place
+        early = self._take_left_over()
+        self._waiting_since, self._shaking_hands = self.loop.time(), True
+        handshake = self.loop.create_task(
+            self.loop.start_tls(
+                self._stream,
+                self,
+                context,
+                server_side=True,
+                ssl_handshake_timeout=self._limits.handshake_seconds,
+                ssl_shutdown_timeout=LINGER,
+            )
+        )
+        try:
+            if early:
+                await asyncio.sleep(0)  # it stands there now, and takes what came too soon
+                beneath = cast(asyncio.BufferedProtocol, self._stream.get_protocol())
+                memoryview(beneath.get_buffer(len(early)))[: len(early)] = early
+                beneath.buffer_updated(len(early))
+            transport = await handshake
+        except OSError as error:  # ssl.SSLError too
+            self._tls_failed(error)
+        if transport is None or self.transport is None:  # it was closed meanwhile
+            self._tls_failed(ConnectionResetError("the connection was closed"))
+        self._waiting_since, self._shaking_hands = None, False
+        self.transport = transport
+        self._reader._transport = transport  # type: ignore[attr-defined]  # noqa: SLF001
+        self._writer._transport = transport  # type: ignore[attr-defined]  # noqa: SLF001
+        self._replace_writer(self._writer)  # type: ignore[attr-defined]  # asyncio's: now it knows that this is TLS
+        secured = transport.get_extra_info("ssl_object")
+        self.tls = f"{secured.version()} {secured.cipher()[0]}"
+
+    def _tls_failed(self, error: OSError) -> NoReturn:
+        log.info("smtp: TLS with %s failed: %s", self.peer, str(error) or type(error).__name__)
+        self._why = f"TLS failed: {error}"
+        self.connection_lost(None)  # asyncio tells the end of a handshake to nobody but its waiter
+        raise ConnectionResetError from error
+
     async def _read(self) -> bytes:
         """The next octets, at least one. Raises IncompleteReadError at the end."""
         self._waiting_since = self.loop.time()
@@ -126,6 +185,12 @@ class Connection(SMTP):
     def _put_back(self, octets: bytes) -> None:
         """What was read too far, to be read again."""
         self._reader._buffer[:0] = octets  # type: ignore[attr-defined]  # noqa: SLF001  # there is no other way
+
+    def _take_left_over(self) -> bytes:
+        """What was read and not asked for yet."""
+        octets = bytes(self._reader._buffer)  # type: ignore[attr-defined]  # noqa: SLF001
+        self._reader._buffer.clear()  # type: ignore[attr-defined]  # noqa: SLF001
+        return octets
 
     async def _next_line(self) -> bytes | None:
         """The next command line; None for one that is too long, which is not kept. Raises IncompleteReadError."""

@@ -1,6 +1,7 @@
 """What the SMTP door allows: plain values, given by the composition root."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 from gateway.networks import Network, hold
@@ -18,6 +19,8 @@ class Limits:
     connections_per_peer: int = 100
     idle_seconds: float = 300.0
     """RFC 5321 4.5.3.2.7 asks for at least five minutes."""
+    handshake_seconds: float = 30.0
+    """From STARTTLS (or the first octet, where TLS comes first) to the end of the handshake."""
     data_seconds: float = 3600.0
     """From 354 to the end of the mail: a drip of octets does not hold a connection for ever."""
     errors: int = 20
@@ -47,6 +50,14 @@ class Relay:
     authserv_id: str
 
 
+class Door(StrEnum):
+    """How a listener speaks."""
+
+    SMTP = "SMTP"
+    SMTPS = "SMTPS"
+    """TLS comes first (RFC 8314 3.3)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     hostname: str
@@ -55,6 +66,8 @@ class Policy:
     """Peers whose permitted senders need no further proof."""
     trusted_relays: tuple[Relay, ...] = ()
     """Peers that say in the mail what they have found out of its sender."""
+    tls_required: bool = False
+    """Whether no mail is taken without TLS."""
     limits: Limits = field(default_factory=Limits)
 
     def trusts(self, host: str) -> bool:

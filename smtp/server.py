@@ -4,38 +4,43 @@ import asyncio
 from collections import Counter
 
 from smtp import replies
-from smtp.policy import Policy
+from smtp.policy import Door, Policy
 from smtp.session import Session
+from smtp.tls import Certificate
 from smtp.transaction import Gateway
 
 
 class Server:
     """The listening socket and its sessions."""
 
-    def __init__(self, policy: Policy, gateway: Gateway) -> None:
+    def __init__(self, policy: Policy, gateway: Gateway, certificate: Certificate | None = None) -> None:
         self.policy = policy
         self.gateway = gateway
+        self.certificate = certificate
+        """Without one there is no TLS."""
         self.stopping = False
         self.sessions: set[Session] = set()
         self._per_peer: Counter[str] = Counter()
-        self._listener: asyncio.Server | None = None
+        self._listeners: list[asyncio.Server] = []
 
-    async def start(self, host: str, port: int) -> None:
-        """Listen. Raises OSError where the address cannot be had."""
+    async def start(self, host: str, port: int, door: Door = Door.SMTP) -> int:
+        """Listen, beside where it listens already; returns the port, which is chosen by the system where 0 was asked
+        for. Raises OSError where the address cannot be had."""
         loop = asyncio.get_running_loop()
-        self._listener = await loop.create_server(lambda: Session(self), host, port, backlog=512)
+        listener = await loop.create_server(lambda: Session(self, door), host, port, backlog=512)
+        self._listeners.append(listener)
+        return int(listener.sockets[0].getsockname()[1])
 
     @property
     def port(self) -> int:
-        """The port that is listened on, which is chosen by the system where 0 was asked for."""
-        assert self._listener
-        return int(self._listener.sockets[0].getsockname()[1])
+        """The first port that is listened on."""
+        return int(self._listeners[0].sockets[0].getsockname()[1])
 
     async def stop(self, grace: float = 30.0) -> None:
         """Take no more connections, send the idle away, and wait `grace` seconds for mails that are on their way in."""
         self.stopping = True
-        if self._listener:
-            self._listener.close()
+        for listener in self._listeners:
+            listener.close()
         for session in tuple(self.sessions):
             session.leave_if_idle()
         running = {session.task for session in self.sessions if session.task}

@@ -13,6 +13,7 @@ from smtp.addresses import Address, BadSyntaxError, check_sender, read_argument
 from smtp.client import Client
 from smtp.connection import Connection
 from smtp.maildata import MailData
+from smtp.policy import Door
 from smtp.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -26,9 +27,10 @@ parameters of RFC 3461 4."""
 
 
 class Session(Connection):
-    def __init__(self, server: "Server") -> None:
+    def __init__(self, server: "Server", door: Door) -> None:
         super().__init__(server.policy.limits, server.policy.hostname)
         self._server = server
+        self._door = door
         self._policy = server.policy
         self._helo = ""
         self._extended = False
@@ -46,6 +48,11 @@ class Session(Connection):
     async def _handle_client(self) -> None:
         try:
             refusal = self._server.admit(self)
+            if self._door is Door.SMTPS:
+                if refusal:
+                    return  # a handshake is too much for saying no
+                assert self._server.certificate
+                await self._start_tls(self._server.certificate.context())
             await self._reply(refusal or f"220 {self.hostname} ESMTP faxgate")
             while self._open:
                 if self._server.stopping:
@@ -105,6 +112,7 @@ class Session(Connection):
 
     async def smtp_EHLO(self, hostname: str) -> None:  # noqa: N802
         extensions = [f"SIZE {self._limits.size}", "8BITMIME", "SMTPUTF8", "PIPELINING", "ENHANCEDSTATUSCODES"]
+        extensions += ["STARTTLS"] * self._offers_tls
         lines = [f"250-{word}" for word in (self.hostname, *extensions, "DSN", "HELP")]
         await self._greet(hostname, [*lines[:-1], lines[-1].replace("-", " ", 1)], extended=True)
 
@@ -132,7 +140,8 @@ class Session(Connection):
             reply = replies.one_line(f"501 5.1.7 {error}" if error.in_path else f"501 5.5.4 {error}")
             await self._refuse_mail(arg, reply)
             return await self._complain(reply)
-        if reply := self._parameters_refused(argument.parameters, argument.address):
+        reply = replies.TLS_FIRST if self._policy.tls_required and not self.tls else ""
+        if reply := reply or self._parameters_refused(argument.parameters, argument.address):
             await self._refuse_mail(argument.address.written if argument.address else "", reply)
             return await self._reply(reply)
         try:
@@ -166,7 +175,7 @@ class Session(Connection):
         return ""
 
     def _begin(self, sender: str, wanted: DsnRequest | None = None, *, utf8: bool = False) -> Transaction:
-        client = Client(host=self.host, peer=self.peer, helo=self._helo)
+        client = Client(host=self.host, peer=self.peer, helo=self._helo, tls=self.tls)
         return Transaction(self._server.gateway, self._policy, client, sender, wanted or DsnRequest(), utf8=utf8)
 
     async def _refuse_mail(self, sender: str, reply: str, detail: str = "") -> None:
@@ -289,5 +298,26 @@ class Session(Connection):
     async def smtp_AUTH(self, arg: str) -> None:  # noqa: N802
         await self._complain(replies.NOT_OFFERED)
 
+    @property
+    def _offers_tls(self) -> bool:
+        return self._server.certificate is not None and not self.tls
+
     async def smtp_STARTTLS(self, arg: str) -> None:  # noqa: N802
-        await self._complain(replies.NOT_OFFERED)
+        if self._server.certificate is None:
+            return await self._complain(replies.NOT_OFFERED)
+        if self.tls:
+            return await self._complain(replies.ALREADY_TLS)
+        if arg:
+            return await self._complain(replies.NO_ARGUMENT)
+        if self.transport:
+            self._stream.pause_reading()  # what comes from here on is the handshake's
+        if self._take_left_over():
+            # RFC 3207 5: commands that somebody put there would be obeyed as if they had come under TLS.
+            self._stream.resume_reading()
+            self._linger = True
+            return await self._reply(replies.BEHIND_STARTTLS)
+        await self._end_transaction(note="the client began anew with STARTTLS")
+        await self._reply(replies.READY_FOR_TLS)
+        await self._start_tls(self._server.certificate.context())
+        self._helo, self._extended = "", False  # RFC 3207 4.2
+        return None

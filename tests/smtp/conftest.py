@@ -23,6 +23,7 @@ from smtp.message import Message, Options, read
 from smtp.policy import Limits, Policy
 from smtp.proving import Here, Prover
 from smtp.server import Server
+from smtp.tls import Certificate
 from smtp.transaction import Gateway, Parse
 
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -196,6 +197,9 @@ async def running(
     trusted: str = "127.0.0.0/8",
     parse: Parse = parse_in_thread,
     parse_slowly: Parse = parse_in_thread,
+    certificate: Certificate | None = None,
+    *,
+    tls_required: bool = False,
 ) -> AsyncIterator[Door]:
     """The listener on a port of its own."""
     policy = Policy(
@@ -203,9 +207,11 @@ async def running(
         spool_directory=spool,
         trusted_networks=tuple(ipaddress.ip_network(word) for word in trusted.split()),
         limits=limits,
+        tls_required=tls_required,
     )
     routing, submissions = InMemoryRouting(), RecordingSubmissions()
-    server = Server(policy, Gateway(routing, submissions, parse, parse_slowly, Prover(Here(), NoDns(), Clock())))
+    gateway = Gateway(routing, submissions, parse, parse_slowly, Prover(Here(), NoDns(), Clock()))
+    server = Server(policy, gateway, certificate)
     await server.start("127.0.0.1", 0)
     door = Door(server, routing, submissions, spool)
     try:
