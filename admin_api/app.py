@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Mount, Route, Router
 from admin_api.accounts import Accounts
 from admin_api.auth import Authenticated, WithinAccount
 from admin_api.calls import Calls
+from admin_api.credentials import Credentials
 from admin_api.envelope import on_faxgate_error, on_http_exception
 from admin_api.events import Events
 from admin_api.faxboxes import Faxboxes
@@ -33,6 +34,7 @@ from admin_api.tokens import Tokens
 from admin_api.tracing import Tracing
 from gateway.administration import Administration
 from gateway.clock import Clock
+from gateway.credentials import Credentials as CredentialsDesk
 from gateway.errors import FaxgateError
 from gateway.outbound.order import Orders
 from gateway.outbound.preview import Previews
@@ -101,6 +103,7 @@ def _administrating(
         *Faxboxes(store, administration).operations(),
         *Numbers(store, administration).operations(),
         *Tokens(store, administration, throttle).operations(),
+        *Credentials(store, CredentialsDesk(store, clock)).operations(),
     ]
 
 

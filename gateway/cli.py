@@ -82,6 +82,24 @@ def _parser() -> argparse.ArgumentParser:
     listing = _add(faxbox, "list", _showing(_faxbox_list), "list the faxboxes of an account")
     listing.add_argument("account", metavar="ACCOUNT")
 
+    credential = commands.add_parser("credential", help="logins of mail programs")
+    credentials = credential.add_subparsers(required=True, metavar="COMMAND")
+    made = "a password is made, and shown this once, unless --password-stdin gives one"
+    login = _add(credentials, "add", _showing(_credential_add), f"make a credential; {made}")
+    login.add_argument("account", metavar="ACCOUNT", help="the id (or the name, where it is unique) of its account")
+    login.add_argument("name", metavar="NAME", help="to log in with, as scanner@example.com")
+    login.add_argument("--faxbox", metavar="ID", help="let it send through this faxbox alone")
+    renew = _add(credentials, "password", _showing(_credential_password), f"change a password; {made}")
+    for one in (login, renew):
+        one.add_argument("--password-stdin", action="store_true", help="read the password from stdin")
+    gone = _add(credentials, "delete", _showing(_credential_delete), "delete a credential")
+    for one in (renew, gone):
+        one.add_argument("account", metavar="ACCOUNT")
+        one.add_argument("name", metavar="NAME")
+    _add(credentials, "list", _showing(_credential_list), "list the credentials of an account").add_argument(
+        "account", metavar="ACCOUNT"
+    )
+
     send = _add(commands, "send", _showing(_send), "send a fax")
     send.add_argument("files", nargs="+", type=Path, metavar="FILE")
     send.add_argument("--to", required=True, help="the number, written as in a mail address")
@@ -208,6 +226,36 @@ async def _faxbox_add(desk: "Desk", options: argparse.Namespace) -> Any:
 
 async def _faxbox_list(desk: "Desk", options: argparse.Namespace) -> Any:
     return [asdict(box) for box in await desk.faxboxes(await desk.account_id(options.account))]
+
+
+async def _credential_add(desk: "Desk", options: argparse.Namespace) -> Any:
+    made, secret = await desk.credentials.add(
+        await desk.account_id(options.account), options.name, faxbox_id=options.faxbox, password=_password(options)
+    )
+    return asdict(made) | ({} if options.password_stdin else {"password": secret})
+
+
+async def _credential_password(desk: "Desk", options: argparse.Namespace) -> Any:
+    found = await desk.credential(options.account, options.name)
+    _, secret = await desk.credentials.change_password(
+        found.account_id, found.id, lambda _: None, password=_password(options)
+    )
+    return asdict(found) | ({} if options.password_stdin else {"password": secret})
+
+
+async def _credential_delete(desk: "Desk", options: argparse.Namespace) -> Any:
+    found = await desk.credential(options.account, options.name)
+    return asdict(await desk.credentials.delete(found.account_id, found.id))
+
+
+async def _credential_list(desk: "Desk", options: argparse.Namespace) -> Any:
+    account_id = await desk.account_id(options.account)
+    return [asdict(one) for one in await desk.credentials.of_account(account_id)]
+
+
+def _password(options: argparse.Namespace) -> str | None:
+    """Never from the command line, which everybody on the machine can read."""
+    return sys.stdin.readline().rstrip("\r\n") if options.password_stdin else None
 
 
 async def _send(desk: "Desk", options: argparse.Namespace) -> Any:

@@ -9,9 +9,10 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from gateway.accounts import Account, Faxbox
+from gateway.accounts import Account, Credential, Faxbox
 from gateway.alerts import NOBODY
 from gateway.clock import Clock
+from gateway.credentials import Credentials
 from gateway.documents import refusals
 from gateway.documents.installed import taken
 from gateway.documents.kinds import kind_of
@@ -21,6 +22,7 @@ from gateway.ids import new_id
 from gateway.numbers import to_e164
 from gateway.outbound.submission import MailedDocument, Origin, Submission
 from gateway.outbound.submit import Submissions
+from gateway.passwords import name_of
 from gateway.ports import Documents
 from gateway.routing import FaxRoute
 from gateway.store import accounts, faxes, history, lines, tables
@@ -33,6 +35,7 @@ class Desk:
         self.store = store
         self.wake = wake
         self.clock = clock
+        self.credentials = Credentials(store, clock)
         self._documents = documents
 
     async def close(self) -> None:
@@ -58,6 +61,14 @@ class Desk:
     async def faxboxes(self, account_id: str) -> list[Faxbox]:
         async with self.store.read() as connection:
             return await accounts.faxboxes(connection, account_id)
+
+    async def credential(self, account: str, name: str) -> Credential:
+        """The credential of this name in the account of this id or name. Raises NotFound, BadField."""
+        sought = name_of(name)
+        for one in await self.credentials.of_account(await self.account_id(account)):
+            if one.name == sought:
+                return one
+        raise NotFound(f"There is no credential {name} in this account.")
 
     async def send(self, faxbox_id: str, number: str, files: Sequence[Path]) -> dict[str, Any]:
         """Queue the files as one fax; returns its id, number and status."""

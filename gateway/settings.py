@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     """`file://PATH` or `s3://bucket/prefix?endpoint=...&region=...`; `documents/` in the data dir if empty."""
     smtp_listen: str = "127.0.0.1:2525"
     smtp_tls_cert: Path | None = None
-    """The listener's certificate with its chain, PEM; without it there is no TLS and nobody can log in."""
+    """The listener's certificate with its chain, PEM; without it there is no TLS."""
     smtp_tls_key: Path | None = None
     """Its key, where that is not in the certificate's file."""
     smtp_tls: Literal["offer", "require"] = "offer"

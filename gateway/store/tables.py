@@ -139,6 +139,21 @@ token = Table(
     Column("expires_at", Utc, nullable=True),
 )
 
+credential = Table(
+    "credential",
+    metadata,
+    _id(primary_key=True),
+    _id("account_id", ForeignKey("account.id", ondelete="CASCADE"), nullable=False, index=True),
+    # Set: it sends through this faxbox alone, and goes with it.
+    _id("faxbox_id", ForeignKey("faxbox.id", ondelete="CASCADE"), nullable=True, index=True),
+    Column("name", String(254), nullable=False, unique=True),
+    # argon2id; the password itself is nowhere.
+    _text("hash"),
+    # Who has logged in with it lately: strangers cannot lock them out.
+    _json("peers"),
+    Column("created_at", Utc, nullable=False),
+)
+
 fax = Table(
     "fax",
     metadata,

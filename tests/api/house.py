@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from gateway.accounts import Account, Faxbox
+from gateway.accounts import Account, Credential, Faxbox
 from gateway.fax import CallResult, Direction, Document, Fax, LeftOut, Progress, Status
 from gateway.fetching import Fetcher
 from gateway.ids import new_id
@@ -15,7 +15,7 @@ from gateway.ports import Documents, NewDocument
 from gateway.smtplog import AttachmentLog, RecipientLog, SmtplogEntry
 from gateway.stationery import Templates
 from gateway.storage import key_for
-from gateway.store import accounts, faxes, notices, smtplog
+from gateway.store import accounts, credentials, faxes, notices, smtplog
 from gateway.store.engine import Store
 from gateway.store.notices import Notice
 from gateway.store.wake import Wake
@@ -57,6 +57,7 @@ class Tenant:
     receiving: Fax
     received: Fax
     entry: SmtplogEntry
+    credential: Credential
     notice: Notice
     """That the failed fax has failed; the relay has refused it."""
 
@@ -100,6 +101,9 @@ async def tenant(store: Store, documents: Documents, name: str, number: str, par
         timezone="Europe/Paris",
     )
     entry = mail(account.id, box.id)
+    credential = Credential(
+        id=new_id(), account_id=account.id, faxbox_id=None, name=f"scanner@{name}.example", created_at=SUBMITTED
+    )
     pdf_key, image_key = (key_for(new_id(), kind, SUBMITTED) for kind in ("application/pdf", "image/tiff"))
     await documents.put([NewDocument(pdf_key, PDF_BYTES), NewDocument(image_key, TIFF_BYTES)])
     sent = outbound(account.id, box.id, pdf_key=pdf_key, image_key=image_key, pages=2)
@@ -147,9 +151,10 @@ async def tenant(store: Store, documents: Documents, name: str, number: str, par
         await accounts.add_faxbox(connection, box)
         await accounts.add_token(connection, token, account.id, ["read", "send", "admin"], SUBMITTED)
         await connection.run_sync(faxes.add, list(made.values()))
+        await credentials.add(connection, credential, "no hash")
         await connection.run_sync(smtplog.add, [entry])
         await connection.run_sync(notices.add, [notice])
-    return Tenant(account=account, faxbox=box, token=token, entry=entry, notice=notice, **made)
+    return Tenant(account=account, faxbox=box, token=token, credential=credential, entry=entry, notice=notice, **made)
 
 
 def outbound(account_id: str, faxbox_id: str, *, pdf_key: str = "", image_key: str = "", pages: int = 0) -> Fax:

@@ -38,7 +38,7 @@ def body(path: str) -> dict[str, object]:
         return {"action": "resubmit", "data": {}}
     if "/numbers" in path:
         return {"data": {"faxbox_id": None}}
-    return {"data": {} if "/tokens" in path else {"name": "changed"}}
+    return {"data": {} if "/tokens" in path or "/credentials/" in path else {"name": "changed"}}
 
 
 @pytest.fixture
@@ -86,6 +86,7 @@ def protected(application: Starlette) -> list[tuple[str, str]]:
         ("PATCH", "/v2/accounts/{account_id}/faxboxes/{faxbox_id}"),
         ("PUT", "/v2/accounts/{account_id}/numbers/{number}"),
         ("DELETE", "/v2/accounts/{account_id}/tokens/{token_id}"),
+        ("POST", "/v2/accounts/{account_id}/credentials/{credential_id}"),
     ):
         assert known in found
     return [(method, path) for method, path in found if path not in PUBLIC]
@@ -105,6 +106,7 @@ async def filled(path: str, tenant: Tenant, store: Store) -> list[str]:
             faxbox_id=tenant.faxbox.id,
             number=tenant.faxbox.numbers[0],
             token_id=token_id,
+            credential_id=tenant.credential.id,
             notification_id=tenant.notice.id,
         )
         for fax in (faxes if "{fax_id}" in path else faxes[:1])
