@@ -1,6 +1,6 @@
 """Names and passwords of those who log in: how they are written, made, hashed and compared.
 
-Hashing takes some 20 ms of a processor and 19 MiB (argon2id as OWASP has it at the least), so it is done in threads,
+Hashing takes some 40 ms of a processor and 19 MiB (argon2id as OWASP has it at the least), so it is done in threads,
 two at a time: a flood of logins waits, and does not fill the memory.
 """
 
