@@ -17,8 +17,8 @@ from gateway.accounts import SENDER_POLICIES, Account, Faxbox, Scanner, check_pe
 from gateway.errors import BadField, BadNumber, NotFound
 from gateway.networks import network
 from gateway.numbers import to_e164
-from gateway.spending import KINDS, is_entry
 from gateway.organizations import is_public
+from gateway.spending import KINDS, is_entry
 
 T = TypeVar("T")
 
