@@ -92,7 +92,7 @@ class Routing:
     async def route(self, local: str, domain: str) -> FaxTarget | OperatorRoute | BounceRoute:
         """Where a recipient leads; which of the faxboxes sends is for `smtp.senders` to say.
 
-        Raises UnknownDomain, BadNumber, NotFound, NotPermitted where the account may not dial the number, and OurTrouble
+        Raises UnknownDomain, BadNumber, NotFound; NotPermitted where the account may not dial the number; OurTrouble
         when the database cannot say.
         """
         if not domain and local.lower() == POSTMASTER:

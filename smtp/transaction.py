@@ -195,8 +195,8 @@ class Transaction:
         if isinstance(decided, Admitted):
             if self._returned or self._provisional or not self._same_as_before(decided):
                 return replies.OTHER_ACCOUNT
-            self._admit(decided)
             self._add(target, decided, dsn, line)
+            self._admit(decided)
             return replies.RECIPIENT_OK
         if self._provisional is None:
             if self.has_recipients:
@@ -225,13 +225,14 @@ class Transaction:
         return before is None or (before.identity, before.scanner) == (decided.identity, decided.scanner)
 
     def _admit(self, decided: Admitted) -> None:
+        if decided.reason not in self.entry.authentication:
+            already = f"{self.entry.authentication}; " if self._admitted else ""
+            self.entry.authentication = f"{already}{decided.reason}"
         self._admitted = self._admitted or decided
         self._identity = decided.identity
-        if decided.reason not in self.entry.authentication:
-            already = f"{self.entry.authentication}; " if self._routes else ""
-            self.entry.authentication = f"{already}{decided.reason}"
 
     def _add(self, target: FaxTarget, decided: Admitted, dsn: DsnRequest | None, line: RecipientLog) -> None:
+        """Raises NotPermitted where the faxbox may not dial the number."""
         line.faxbox_id = decided.faxbox.id
         self.entry.faxbox_id = self.entry.faxbox_id or decided.faxbox.id
         # Reports go to the sender of the envelope: only where that is who has been proven (RFC 3461 4.1).
