@@ -5,7 +5,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -144,11 +143,12 @@ class MovedClock(Clock):
             moved = self._moved
             waiting = [asyncio.create_task(one.wait()) for one in (event, moved)]
             left = None if until is None else (until - self.now()).total_seconds()
-            await asyncio.wait(waiting, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-            for task in waiting:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+            try:
+                await asyncio.wait(waiting, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in waiting:
+                    task.cancel()
+            await asyncio.wait(waiting)  # not `await task`: to suppress its end would suppress our own
         event.clear()
 
 
