@@ -24,7 +24,7 @@ from admin_api.revisions import check_if_match, not_modified
 from admin_api.spending import Limits, NumberRules
 from gateway.accounts import Account
 from gateway.administration import SUPERUSERS, Administration
-from gateway.checks import MOST, MOST_CALLS
+from gateway.checks import MOST, MOST_CALLS, MOST_DAYS
 from gateway.errors import BadField, NotPermitted
 from gateway.store import accounts
 from gateway.store.engine import Store
@@ -73,6 +73,13 @@ class AccountFields(BaseModel):
         max_length=MOST,
         description="Mail servers whose permitted senders need no proof: addresses or networks. Superuser only.",
     )
+    keep_days: int | None = Field(
+        default=None,
+        ge=1,
+        le=MOST_DAYS,
+        description="For how many days a fax is kept after its end, with all that is known of its content; until it is "
+        "removed where this is null.",
+    )
     parent_id: str | None = Field(
         default=None, pattern="^[0-9a-f]{32}$", description="The account above it, whose admins act for it."
     )
@@ -97,6 +104,7 @@ class AccountDetail(TypedDict):
     sender_policy: str
     signing_domains: list[str]
     trusted_networks: list[str]
+    keep_days: int | None
     parent_id: str | None
     number_rules: dict[str, list[str]]
     limits: dict[str, dict[str, int]]
@@ -224,6 +232,7 @@ class Accounts:
             sender_policy=fields.sender_policy,
             signing_domains=fields.signing_domains,
             trusted_networks=fields.trusted_networks,
+            keep_days=fields.keep_days,
         )
         made = {**shown(account), "auth_token": token}
         return success(request, made, revision=str(account.revision), status=201)
@@ -275,6 +284,7 @@ def shown(account: Account) -> dict[str, object]:
         "sender_policy": account.sender_policy,
         "signing_domains": list(account.signing_domains),
         "trusted_networks": list(account.trusted_networks),
+        "keep_days": account.keep_days,
         "parent_id": account.parent_id,
         **spending.shown(account),
     }

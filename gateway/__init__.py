@@ -19,7 +19,8 @@ Which file for what:
     notices, postman, places             who is told of what; telling them, until it is taken or refused; in what turn
     lateness, waiting                    telling, once, that a fax takes long; in what words
     credentials, passwords               with which mail programs log in; how they are written, hashed, compared
-    administration, checks, removal, history, housekeeping, orphans      what is done to and told of what is stored
+    administration, checks, history                                      what is done to and told of what is stored
+    removal, retention, orphans, housekeeping                            what goes, when asked for, in time, by itself
     store/                               the database: every query, and every change of a status
     documents/, sandbox                  documents, opened only in worker processes with limits
     lines/                               telephone lines: loopback (T.30 in memory), freeswitch/ (its event socket)

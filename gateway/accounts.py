@@ -53,6 +53,8 @@ class Account:
     """Domains (`tenant.onmicrosoft.com`) whose DKIM signatures prove any header From, though they are not aligned."""
     trusted_networks: tuple[str, ...] = ()
     """Whose permitted senders need no proof here: its own mail servers."""
+    keep_days: int | None = None
+    """For how long its faxes are kept after their end; None: until somebody removes them."""
 
 
 NEVER, ALWAYS, WITH_TEXT = COVER_PAGES = "never", "always", "text"

@@ -92,6 +92,7 @@ class Administration:
         sender_policy: str = REQUIRE_PROOF,
         signing_domains: Sequence[str] = (),
         trusted_networks: Sequence[str] = (),
+        keep_days: int | None = None,
     ) -> tuple[Account, str]:
         """A new account, and a token with all rights on it, which is shown once and stored only as a hash."""
         now = self._clock.now()
@@ -112,6 +113,7 @@ class Administration:
                 sender_policy=sender_policy,
                 signing_domains=tuple(signing_domains),
                 trusted_networks=tuple(trusted_networks),
+                keep_days=keep_days,
             )
         )
         token = secrets.token_hex(32)

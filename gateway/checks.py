@@ -28,6 +28,8 @@ MOST = 100
 MOST_RETRIES = 20
 MOST_CALLS = 10_000
 
+MOST_DAYS = 36500
+
 CALLBACK_METHODS = ("post", "put")
 CALLBACK_TYPES = ("json", "www-url-form-encoded")
 
@@ -38,6 +40,8 @@ def account(given: Account) -> Account:
         raise BadField("country", f"{given.country!r} is no ISO 3166 country with telephone numbers.")
     if not 1 <= given.max_calls <= MOST_CALLS:
         raise BadField("max_calls", f"An account makes 1 to {MOST_CALLS} calls at a time.")
+    if given.keep_days is not None and not 1 <= given.keep_days <= MOST_DAYS:
+        raise BadField("keep_days", f"Faxes are kept for 1 to {MOST_DAYS} days, or for ever without it.")
     if given.sender_policy not in SENDER_POLICIES:
         raise BadField("sender_policy", f"One of {', '.join(SENDER_POLICIES)}.")
     signing = dict.fromkeys(_signing_domain(name) for name in _bounded("signing_domains", given.signing_domains))

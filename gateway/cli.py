@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--timezone", default="UTC", help="IANA name, for example Europe/Paris")
     add.add_argument("--language", default="en", help="in which people are told of its faxes: en, de")
     add.add_argument("--max-calls", type=int, default=4, help="outgoing calls at a time")
+    add.add_argument("--keep-days", type=int, help="for how long faxes are kept after their end; for ever without it")
     _add(account, "list", _showing(_account_list), "list the accounts")
 
     faxbox = commands.add_parser("faxbox", help="faxboxes").add_subparsers(required=True, metavar="COMMAND")
@@ -127,6 +129,10 @@ def _parser() -> argparse.ArgumentParser:
     writing.add_argument("--language", help="in this language, that of the account if not given")
     writing.add_argument("--out", type=Path, metavar="DIR", help="write them there as .eml, for a mail program")
 
+    purging = _add(commands, "purge", _showing(_purge), "remove the faxes of an account that ended before a time")
+    purging.add_argument("account", metavar="ACCOUNT")
+    purging.add_argument("--before", required=True, type=_day, metavar="DATE", help="2026-01-31, in the account's zone")
+
     explaining = _add(commands, "explain", _explain, "tell what happened to a fax, in order and in words")
     explaining.add_argument("id", help="the id of the fax")
 
@@ -187,6 +193,7 @@ async def _account_add(desk: "Desk", options: argparse.Namespace) -> Any:
         timezone=options.timezone,
         language=options.language,
         max_calls=options.max_calls,
+        keep_days=options.keep_days,
     )
     return {**asdict(account), "auth_token": token}
 
@@ -274,6 +281,17 @@ def _line_names() -> list[str]:
     from gateway.building import build_lines
 
     return [line.name for line in build_lines(read())]
+
+
+async def _purge(desk: "Desk", options: argparse.Namespace) -> Any:
+    return await desk.purge(options.account, options.before)
+
+
+def _day(written: str) -> date:
+    try:
+        return date.fromisoformat(written)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{written!r} is no date like 2026-01-31") from error
 
 
 async def _status(desk: "Desk", _: argparse.Namespace) -> Any:

@@ -4,11 +4,14 @@ A running gateway is woken and sees it at once.
 """
 
 from collections.abc import Sequence
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 
+from gateway import retention
 from gateway.accounts import Account, Credential, Faxbox
 from gateway.alerts import NOBODY
 from gateway.clock import Clock
@@ -24,10 +27,14 @@ from gateway.outbound.submission import MailedDocument, Origin, Submission
 from gateway.outbound.submit import Submissions
 from gateway.passwords import name_of
 from gateway.ports import Documents
+from gateway.removal import Removal
 from gateway.routing import FaxRoute
 from gateway.store import accounts, faxes, history, lines, tables
 from gateway.store.engine import Store
 from gateway.store.wake import DIAL, Wake
+
+OPERATOR = "operator"
+"""Who did it, in the audit log, where it was done at the desk."""
 
 
 class Desk:
@@ -44,7 +51,7 @@ class Desk:
 
     async def accounts(self) -> list[Account]:
         async with self.store.read() as connection:
-            return [await accounts.account(connection, one) for one in await accounts.account_ids(connection)]
+            return await accounts.all_accounts(connection)
 
     async def account_id(self, name: str) -> str:
         """The account of this id, or of this name if only one has it. Raises NotFound, BadField."""
@@ -57,6 +64,18 @@ class Desk:
         if len(named) > 1:
             raise BadField("account", f"{len(named)} accounts are called {name}: give the id.")
         return named[0]
+
+    async def purge(self, account: str, before: date) -> dict[str, Any]:
+        """Remove the faxes of the account that ended before that day began where the account is. Raises NotFound."""
+        account_id = await self.account_id(account)
+        async with self.store.read() as connection:
+            zone = ZoneInfo((await accounts.account(connection, account_id)).timezone)
+        until = min(datetime.combine(before, time(), zone), self.clock.now())
+        removal = Removal(store=self.store, documents=self._documents, clock=self.clock)
+        removed = 0
+        while more := await retention.purge(removal, account_id, until, actor=OPERATOR):
+            removed += more
+        return {"account_id": account_id, "before": until.isoformat(), "removed": removed}
 
     async def faxboxes(self, account_id: str) -> list[Faxbox]:
         async with self.store.read() as connection:

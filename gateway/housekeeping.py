@@ -1,5 +1,6 @@
-"""Keeps the house: old events go, what was remembered of a destination for long enough, and documents and spooled files
-that a crash left without an owner. Runs in every worker; that several do the same work at once does no harm.
+"""Keeps the house: old events go, what was remembered of a destination for long enough, faxes that their account does
+not keep any longer, and documents and spooled files that a crash left without an owner. Runs in every worker; that
+several do the same work at once does no harm.
 """
 
 import asyncio
@@ -11,6 +12,8 @@ from gateway.clock import Clock
 from gateway.errors import FaxgateError
 from gateway.orphans import sweep
 from gateway.ports import Documents
+from gateway.removal import Removal
+from gateway.retention import expire
 from gateway.spool import remove_abandoned
 from gateway.store import destinations, events, ledger
 from gateway.store.engine import Store
@@ -31,6 +34,7 @@ async def keep_house(store: Store, documents: Documents, clock: Clock, spool: Pa
                 await events.prune(connection, now)
                 await destinations.prune(connection, now)
                 await connection.run_sync(ledger.prune, now)
+            await expire(Removal(store=store, documents=documents, clock=clock))
             if now >= sweep_at:
                 await sweep(store, documents, now)
                 await asyncio.to_thread(remove_abandoned, spool, now.timestamp())

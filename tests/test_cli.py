@@ -238,3 +238,14 @@ def test_the_letters_can_be_seen(faxgate: Faxgate, tmp_path: Path, environment: 
     [one] = json.loads(done.stdout)
     assert one["error"].startswith(f"{folder / 'receipt.txt'}, line 1: TemplateSyntaxError")
     assert "There is no letter nothing" in faxgate("letters", "--template", "nothing").stderr
+
+
+def test_old_faxes_are_purged(faxgate: Faxgate) -> None:
+    account = made(faxgate("account", "add", "Practice", "--keep-days", "30"))
+    assert account["keep_days"] == 30
+    assert made(faxgate("purge", "Practice", "--before", "2026-01-31"))["removed"] == 0
+    refused = faxgate("purge", "Practice", "--before", "31.1.2026")
+    assert refused.returncode == 2
+    assert "no date like 2026-01-31" in refused.stderr
+    refused = faxgate("account", "add", "Other", "--keep-days", "0")
+    assert "Faxes are kept for 1 to 36500 days" in refused.stderr

@@ -44,6 +44,10 @@ async def account(connection: AsyncConnection, account_id: str, *, lock: bool = 
     return found[0]
 
 
+async def all_accounts(connection: AsyncConnection) -> list[Account]:
+    return await _accounts(connection, select(_account).order_by(_account.c.id))
+
+
 async def account_ids(connection: AsyncConnection) -> Sequence[str]:
     return (await connection.execute(select(_account.c.id).order_by(_account.c.id))).scalars().all()
 

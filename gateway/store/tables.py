@@ -57,6 +57,7 @@ account = Table(
     Column("sender_policy", String(16), nullable=False, server_default="require_proof"),
     _json("signing_domains"),
     _json("trusted_networks"),
+    Column("keep_days", Integer, nullable=True),
     Column("created_at", Utc, nullable=False),
     Column("revision", Integer, nullable=False),
 )

@@ -23,11 +23,16 @@ class Seed:
 
     async def fax(self, account: Account, destination: str = "+12025550190", **fields: object) -> Fax:
         now = self._clock.now()
-        given: dict[str, object] = {"status": Status.PENDING, "due_at": now, "faxbox_id": None} | fields
+        given: dict[str, object] = {
+            "status": Status.PENDING,
+            "direction": Direction.OUTBOUND,
+            "due_at": now,
+            "faxbox_id": None,
+            **fields,
+        }
         fax = Fax(
             id=new_id(),
             account_id=account.id,
-            direction=Direction.OUTBOUND,
             created_at=now,
             updated_at=now,
             destination=destination,

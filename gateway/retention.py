@@ -1,0 +1,60 @@
+"""Retention: what an account keeps for so many days only is removed when they have passed (`keep_days`), or before a
+time that the operator names.
+
+Removed is what `gateway.removal` removes, of faxes that have ended and of which nobody has still to be told, and the
+smtplog entries of mails that have no fax any more. Call records and the audit log stay. Several processes may do it at
+once: what one has removed the other does not find.
+"""
+
+import logging
+from datetime import datetime, timedelta
+
+from gateway.errors import Conflict, NotFound
+from gateway.removal import Removal
+from gateway.store import accounts, expiry
+from gateway.store.faxes import LostClaim
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 100
+MOST_A_TURN = 2000
+"""Faxes of one turn of the housekeeping: a lowered `keep_days` is caught up with in the turns that follow."""
+
+
+async def expire(removal: Removal) -> int:
+    """Remove what its account has kept for long enough; how many faxes. Raises OurTrouble."""
+    now = removal.clock.now()
+    async with removal.store.read() as connection:
+        keeping = [(one.id, one.keep_days) for one in await accounts.all_accounts(connection) if one.keep_days]
+    removed = 0
+    for account_id, days in keeping:
+        removed += await purge(removal, account_id, now - timedelta(days=days), most=MOST_A_TURN - removed)
+    return removed
+
+
+async def purge(
+    removal: Removal, account_id: str, before: datetime, *, actor: str = "", most: int = MOST_A_TURN
+) -> int:
+    """Remove faxes of the account that ended before then, at most so many, and what is told of them; how many. Raises
+    OurTrouble."""
+    removed, passed_over = 0, ""
+    while removed < most:
+        async with removal.store.read() as connection:
+            found = await expiry.ended_before(connection, account_id, before, passed_over, min(AT_ONCE, most - removed))
+        for fax_id, direction in found:
+            try:
+                await removal.remove(account_id, fax_id, direction, actor, lambda _: None)
+            except (NotFound, LostClaim):
+                continue  # another process was quicker
+            except Conflict as error:  # its document is needed just now: the next turn finds it again
+                log.info("fax %s is kept for now: %s", fax_id, error)
+            else:
+                removed += 1
+        if len(found) < AT_ONCE:
+            break
+        passed_over = found[-1][0]
+    async with removal.store.begin() as connection:
+        await expiry.forget_mails(connection, account_id, before)
+    if removed:
+        log.info("%d faxes of account %s that ended before %s were removed", removed, account_id, before)
+    return removed

@@ -1,0 +1,167 @@
+"""What an account keeps for so many days: gone when they have passed, and nothing else."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from gateway import retention
+from gateway.accounts import Account
+from gateway.fax import Direction, Fax, Status
+from gateway.ids import new_id
+from gateway.ports import NewDocument
+from gateway.removal import Removal
+from gateway.smtplog import SmtplogEntry
+from gateway.storage import FileDocuments, key_for
+from gateway.store import accounts, audit, faxes, notices, smtplog, tables
+from gateway.store.engine import Store
+from gateway.store.notices import PENDING, SENT
+from tests.conftest import MovedClock
+from tests.store.conftest import Seed
+
+DAYS = 30
+OLD, YOUNG = timedelta(days=DAYS + 1), timedelta(days=DAYS - 1)
+
+
+@pytest.fixture
+def seed(store: Store, clock: MovedClock) -> Seed:
+    return Seed(store, clock)
+
+
+@pytest.fixture
+def removal(store: Store, clock: MovedClock, tmp_path: Path) -> Removal:
+    return Removal(store=store, documents=FileDocuments(tmp_path / "documents"), clock=clock)
+
+
+async def keeping(store: Store, account: Account, days: int | None = DAYS) -> Account:
+    async with store.begin() as connection:
+        await accounts.change_account(connection, account, kept := replace(account, keep_days=days))
+    return kept
+
+
+async def ended(removal: Removal, seed: Seed, account: Account, ago: timedelta, **fields: object) -> Fax:
+    """A fax that ended so long ago, with its document."""
+    then = removal.clock.now() - ago
+    key = key_for(new_id(), "application/pdf", then)
+    await removal.documents.put([NewDocument(key, b"%PDF-")])
+    given: Any = {"status": Status.COMPLETED, "due_at": None, "ended_at": then, "pdf_key": key, **fields}
+    fax = await seed.fax(account, **given)
+    async with removal.store.begin() as connection:
+        await connection.execute(tables.fax.update().where(tables.fax.c.id == fax.id).values(created_at=then))
+    return fax
+
+
+async def left(removal: Removal) -> set[str]:
+    async with removal.store.read() as connection:
+        return set((await connection.execute(select(tables.fax.c.id))).scalars())
+
+
+async def test_what_has_been_kept_for_long_enough_goes_with_its_document(removal: Removal, seed: Seed) -> None:
+    account = await keeping(removal.store, await seed.account())
+    old = await ended(removal, seed, account, OLD)
+    received = await ended(removal, seed, account, OLD, direction=Direction.INBOUND, status=Status.RECEIVED)
+    young = await ended(removal, seed, account, YOUNG)
+    waiting = await seed.fax(account)
+    assert await retention.expire(removal) == 2
+    assert await left(removal) == {young.id, waiting.id}
+    assert [key async for key, _ in removal.documents.stored(datetime(2000, 1, 1, tzinfo=UTC))] == [young.pdf_key]
+    assert (await removal.documents.open(young.pdf_key)).exists()
+    async with removal.store.read() as connection:
+        noted = await audit.of_account(connection, account.id)
+    assert {(one.object_id, one.actor, one.action) for one in noted} == {
+        (old.id, "", "removed"),
+        (received.id, "", "removed"),
+    }
+
+
+async def test_who_has_not_said_so_keeps_everything(removal: Removal, seed: Seed) -> None:
+    fax = await ended(removal, seed, await seed.account(), timedelta(days=5000))
+    assert await retention.expire(removal) == 0
+    assert await left(removal) == {fax.id}
+
+
+async def test_an_account_s_days_are_its_own(removal: Removal, seed: Seed) -> None:
+    await keeping(removal.store, await seed.account())
+    other = await keeping(removal.store, await seed.account(), days=365)
+    fax = await ended(removal, seed, other, OLD)
+    assert await retention.expire(removal) == 0
+    assert await left(removal) == {fax.id}
+
+
+async def test_a_fax_of_which_somebody_is_still_to_be_told_stays(removal: Removal, seed: Seed) -> None:
+    account = await keeping(removal.store, await seed.account())
+    fax = await ended(removal, seed, account, OLD, direction=Direction.INBOUND, status=Status.RECEIVED)
+    now = removal.clock.now()
+    notice = notices.new(notices.INBOUND_FAX, "a@example.com", now, account_id=account.id, fax_id=fax.id)
+    async with removal.store.begin() as connection:
+        await connection.run_sync(notices.add, [notice])
+    assert notice.state == PENDING
+    assert await retention.expire(removal) == 0
+    async with removal.store.begin() as connection:
+        await connection.execute(tables.notice.update().values(state=SENT))
+    assert await retention.expire(removal) == 1
+    assert await left(removal) == set()
+
+
+async def test_a_mail_is_forgotten_when_it_has_no_fax_any_more(removal: Removal, seed: Seed) -> None:
+    account = await keeping(removal.store, await seed.account())
+    then = removal.clock.now() - OLD
+    mail, kept, refused = (
+        SmtplogEntry(id=new_id(), received_at=at, account_id=account.id, sender="a@example.com")
+        for at in (then, then, removal.clock.now())
+    )
+    async with removal.store.begin() as connection:
+        await connection.run_sync(smtplog.add, [mail, kept, refused])
+    await ended(removal, seed, account, OLD, submission_id=mail.id)
+    # Sent on a day much later than it was mailed.
+    await ended(removal, seed, account, YOUNG, submission_id=kept.id)
+    await retention.expire(removal)
+    async with removal.store.read() as connection:
+        assert {entry.id for entry in await smtplog.page(connection, account.id)} == {kept.id, refused.id}
+
+
+async def test_many_faxes_go_in_the_turns_that_follow(
+    removal: Removal, seed: Seed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "AT_ONCE", 2)
+    monkeypatch.setattr(retention, "MOST_A_TURN", 3)
+    account = await keeping(removal.store, await seed.account())
+    for _ in range(5):
+        await ended(removal, seed, account, OLD)
+    assert [await retention.expire(removal) for _ in range(3)] == [3, 2, 0]
+
+
+async def test_a_fax_whose_document_is_needed_does_not_hold_up_the_others(
+    removal: Removal, seed: Seed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "AT_ONCE", 1)
+    account = await keeping(removal.store, await seed.account())
+    shared = new_id()
+    needed = await ended(removal, seed, account, OLD, submission_id=shared)
+    sibling = await seed.fax(account, status=Status.ATTACHING_FILES, submission_id=shared)
+    await ended(removal, seed, account, OLD)
+    assert await retention.expire(removal) == 1
+    assert await left(removal) == {needed.id, sibling.id}
+
+
+async def test_the_operator_names_a_time(removal: Removal, seed: Seed) -> None:
+    account = await seed.account()
+    await ended(removal, seed, account, OLD)
+    young = await ended(removal, seed, account, YOUNG)
+    other = await ended(removal, seed, await seed.account(), OLD)
+    before = removal.clock.now() - timedelta(days=DAYS)
+    assert await retention.purge(removal, account.id, before, actor="operator") == 1
+    assert await left(removal) == {young.id, other.id}
+    async with removal.store.read() as connection:
+        assert [one.actor for one in await audit.of_account(connection, account.id)] == ["operator"]
+
+
+async def test_a_fax_is_found_only_once_it_has_ended(removal: Removal, seed: Seed) -> None:
+    account = await keeping(removal.store, await seed.account())
+    late = await ended(removal, seed, account, OLD, status=Status.PENDING, ended_at=None)
+    assert await retention.expire(removal) == 0
+    async with removal.store.read() as connection:
+        assert (await faxes.find(connection, late.id)).status is Status.PENDING
