@@ -15,7 +15,7 @@ from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from admin_api import paging, spending
-from admin_api.auth import ADMIN, account_of, caller
+from admin_api.auth import ADMIN, account_of, actor, caller
 from admin_api.changes import decided, given, of_fields, partial_of
 from admin_api.envelope import revision_of, success
 from admin_api.operations import ACCOUNT, Operation
@@ -181,6 +181,9 @@ class Accounts:
             ),
         ]
 
+    def _acting(self, request: Request) -> Administration:
+        return self.administration.by(actor(request))
+
     async def get_list(self, request: Request) -> Response:
         """GET /accounts"""
         query = paging.asked(paging.ListQuery, request)
@@ -220,7 +223,7 @@ class Accounts:
                 raise NotPermitted(f"Only the superuser sets {' and '.join(refused)}.")
             async with self.store.read() as connection:
                 max_calls = (await accounts.account(connection, str(parent_id))).max_calls
-        account, token = await self.administration.add_account(
+        account, token = await self._acting(request).add_account(
             fields.name,
             domains=fields.domains,
             country=fields.country,
@@ -252,7 +255,7 @@ class Accounts:
             lists = {name: tuple(getattr(fields, name)) for name in ("domains", "signing_domains", "trusted_networks")}
             return replace(account, **{**fields.model_dump(), **lists, **spent})
 
-        account = await self.administration.change_account(account_of(request), decide, superuser=superuser)
+        account = await self._acting(request).change_account(account_of(request), decide, superuser=superuser)
         return _answer(request, account)
 
     async def delete(self, request: Request) -> Response:
@@ -266,7 +269,7 @@ class Accounts:
             check_if_match(request, str(account.revision))
             deleted.append(account)
 
-        await self.administration.delete_account(account_id, check)
+        await self._acting(request).delete_account(account_id, check)
         return success(request, shown(deleted[0]))
 
 

@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount, Route, Router
 
 from admin_api.accounts import Accounts
+from admin_api.audit import Audit
 from admin_api.auth import Authenticated, WithinAccount
 from admin_api.calls import Calls
 from admin_api.credentials import Credentials
@@ -44,6 +45,7 @@ from gateway.sandbox import Sandbox
 from gateway.stationery import Templates
 from gateway.store.engine import Store
 from gateway.store.wake import Wake
+from gateway.tokens import Tokens as TokensDesk
 
 
 def api(
@@ -63,11 +65,12 @@ def api(
     `previews` nobody sees beforehand what would be sent. `templates` tell which languages accounts can have."""
     throttle = Throttle(clock)
     operations = [
-        *Faxes(store, documents, sandbox).operations(),
+        *Faxes(store, documents, clock, sandbox).operations(),
         *(Events(store, wake, clock).operations() if wake is not None else []),
         *(_sending(store, wake, clock, orders, previews) if wake and orders else []),
         *Removing(Removal(store=store, documents=documents, clock=clock)).operations(),
         *Smtplog(store).operations(),
+        *Audit(store).operations(),
         *Calls(store).operations(),
         *(Notifications(store, wake, clock).operations() if wake is not None else []),
         *(_administrating(store, wake, clock, throttle, templates) if wake is not None else []),
@@ -102,7 +105,7 @@ def _administrating(
         *Accounts(store, administration).operations(),
         *Faxboxes(store, administration).operations(),
         *Numbers(store, administration).operations(),
-        *Tokens(store, administration, throttle).operations(),
+        *Tokens(store, TokensDesk(store, clock), throttle).operations(),
         *Credentials(store, CredentialsDesk(store, clock)).operations(),
     ]
 

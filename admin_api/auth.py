@@ -15,6 +15,7 @@ from admin_api.envelope import InvalidCredentials
 from admin_api.ids import is_id
 from admin_api.throttle import Throttle, TooManyTries, peer_of, slowed_down
 from gateway.accounts import Account
+from gateway.audit import Actor
 from gateway.clock import Clock
 from gateway.errors import NotFound, NotPermitted
 from gateway.store import accounts
@@ -35,6 +36,11 @@ class Caller:
     @property
     def superuser(self) -> bool:
         return self.account_id is None
+
+
+def actor(request: Request) -> Actor:
+    """The caller as the audit log names them."""
+    return Actor(caller(request).token_id, "" if request.client is None else request.client.host)
 
 
 def caller(request: Request) -> Caller:

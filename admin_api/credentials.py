@@ -12,7 +12,7 @@ from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from admin_api import paging
-from admin_api.auth import account_of
+from admin_api.auth import account_of, actor
 from admin_api.changes import given, of_fields
 from admin_api.envelope import revision_of, success
 from admin_api.ids import is_id
@@ -149,7 +149,7 @@ class Credentials:
     async def put(self, request: Request) -> Response:
         """PUT /accounts/{account_id}/credentials"""
         fields = of_fields(CredentialFields, await given(request), {}, ())
-        made, secret = await self.desk.add(
+        made, secret = await self.desk.by(actor(request)).add(
             account_of(request), fields.name, faxbox_id=fields.faxbox_id, password=fields.password
         )
         return success(request, _with(made, secret, fields.password), revision=REVISION, status=201)
@@ -157,14 +157,16 @@ class Credentials:
     async def post(self, request: Request) -> Response:
         """POST /accounts/{account_id}/credentials/{credential_id}"""
         fields = of_fields(PasswordFields, await given(request), {}, ())
-        changed, secret = await self.desk.change_password(
+        changed, secret = await self.desk.by(actor(request)).change_password(
             account_of(request), _id(request), lambda _: check_if_match(request, REVISION), fields.password
         )
         return success(request, _with(changed, secret, fields.password), revision=REVISION)
 
     async def delete(self, request: Request) -> Response:
         """DELETE /accounts/{account_id}/credentials/{credential_id}"""
-        gone = await self.desk.delete(account_of(request), _id(request), lambda _: check_if_match(request, REVISION))
+        gone = await self.desk.by(actor(request)).delete(
+            account_of(request), _id(request), lambda _: check_if_match(request, REVISION)
+        )
         return success(request, shown(gone))
 
 

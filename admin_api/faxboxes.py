@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from admin_api import paging
-from admin_api.auth import account_of, caller
+from admin_api.auth import account_of, actor, caller
 from admin_api.changes import decided, given, of_fields, partial_of
 from admin_api.envelope import revision_of, success
 from admin_api.faxbox_fields import FaxboxDetail, FaxboxFields, settings, shown
@@ -100,6 +100,9 @@ class Faxboxes:
             ),
         ]
 
+    def _acting(self, request: Request) -> Administration:
+        return self.administration.by(actor(request))
+
     async def get_list(self, request: Request) -> Response:
         """GET /accounts/{account_id}/faxboxes"""
         query = paging.asked(paging.ListQuery, request)
@@ -122,7 +125,7 @@ class Faxboxes:
         made = settings(of_fields(FaxboxFields, data, {}, FIXED))
         made["address_domain"] = made.pop("custom_address")
         superuser = caller(request).superuser
-        box = await self.administration.add_faxbox(account_of(request), **made, superuser=superuser)
+        box = await self._acting(request).add_faxbox(account_of(request), **made, superuser=superuser)
         return _answer(request, box, status=201)
 
     async def change(self, request: Request) -> Response:
@@ -137,7 +140,7 @@ class Faxboxes:
             kept = {} if superuser else {name: now[name] for name in SUPERUSERS_OF_BOXES}
             return replace(box, **settings(decided(request, FaxboxFields, {**kept, **data}, now, FIXED)))
 
-        box = await self.administration.change_faxbox(account_of(request), _id(request), decide, superuser=superuser)
+        box = await self._acting(request).change_faxbox(account_of(request), _id(request), decide, superuser=superuser)
         return _answer(request, box)
 
     async def delete(self, request: Request) -> Response:
@@ -148,7 +151,7 @@ class Faxboxes:
             check_if_match(request, str(box.revision))
             deleted.append(box)
 
-        await self.administration.delete_faxbox(account_of(request), _id(request), check)
+        await self._acting(request).delete_faxbox(account_of(request), _id(request), check)
         return success(request, seen(request, deleted[0]))
 
     async def new_secret(self, request: Request) -> Response:
@@ -157,7 +160,8 @@ class Faxboxes:
         def check(box: Faxbox) -> None:
             check_if_match(request, str(box.revision))
 
-        return _answer(request, await self.administration.new_callback_secret(account_of(request), _id(request), check))
+        box = await self._acting(request).new_callback_secret(account_of(request), _id(request), check)
+        return _answer(request, box)
 
 
 def seen(request: Request, box: Faxbox) -> dict[str, Any]:

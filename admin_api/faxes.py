@@ -15,14 +15,16 @@ from starlette.responses import Response
 from admin_api import paging
 from admin_api.answers import FaxDetail, FaxSummary, Moment
 from admin_api.attachments import attachment, picture
-from admin_api.auth import account_of
+from admin_api.auth import account_of, actor
 from admin_api.envelope import NotAcceptable, revision_of, success
 from admin_api.ids import is_id
 from admin_api.negotiation import preferred
 from admin_api.operations import ACCOUNT, Operation, validated
 from admin_api.representation import fax_detail, fax_summary, moment
 from admin_api.revisions import not_modified
+from gateway import audit
 from gateway.accounts import Faxbox
+from gateway.clock import Clock
 from gateway.documents.page import THUMBNAIL, page_png, thumbnail_png
 from gateway.errors import NotFound, Unavailable
 from gateway.fax import ENDED, Direction, Fax, Status
@@ -30,6 +32,7 @@ from gateway.filenames import fax_filename
 from gateway.ports import Documents
 from gateway.sandbox import Sandbox
 from gateway.store import accounts, faxes, history, listing
+from gateway.store import audit as audit_log
 from gateway.store.engine import Store
 from gateway.store.listing import FAX_FIELDS, FAX_PRESENT, ListedFax, Place
 from gateway.wording import zone_of
@@ -87,6 +90,7 @@ LISTED = {
 class Faxes:
     store: Store
     documents: Documents
+    clock: Clock
     sandbox: Sandbox | None
     """Where pictures of pages are made; None: nowhere."""
 
@@ -181,6 +185,8 @@ class Faxes:
         if known := not_modified(request, revision):
             return known
         path = await self.documents.open(keys[media_type])
+        if request.method == "GET":
+            await self._note_read(request, fax, media_type, query)
         async with self.store.read() as connection:
             zone = zone_of(box, await accounts.account(connection, fax.account_id))
         if media_type != PNG:
@@ -191,6 +197,15 @@ class Faxes:
             raise Unavailable("Pictures of pages cannot be made by this process.")
         png = await self.sandbox.run(thumbnail_png if small else page_png, path, query.page)
         return picture(png, fax_filename(fax, zone, f"{query.page}{'.small' if small else ''}.png"), revision)
+
+    async def _note_read(self, request: Request, fax: Fax, media_type: str, query: AttachmentQuery) -> None:
+        """Before anything is handed out."""
+        facts: dict[str, object] = {"direction": fax.direction, "type": media_type}
+        if media_type == PNG:
+            facts["page"] = query.page
+        noted = audit.entry(actor(request), audit.READ, audit.FAX, fax.id, fax.account_id, self.clock.now(), **facts)
+        async with self.store.begin() as connection:
+            await connection.run_sync(audit_log.add, [noted])
 
     async def _find(self, folder: Folder, request: Request) -> tuple[Fax, Faxbox | None]:
         """The fax of the address and its faxbox, which may have gone. Raises NotFound."""

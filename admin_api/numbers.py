@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
-from admin_api.auth import account_of
+from admin_api.auth import account_of, actor
 from admin_api.changes import decided, given, of_fields, partial_of
 from admin_api.envelope import revision_of, success
 from admin_api.operations import ACCOUNT, Operation
@@ -110,6 +110,9 @@ class Numbers:
             ),
         ]
 
+    def _acting(self, request: Request) -> Administration:
+        return self.administration.by(actor(request))
+
     async def get_list(self, request: Request) -> Response:
         """GET /accounts/{account_id}/numbers"""
         async with self.store.read() as connection:
@@ -139,7 +142,7 @@ class Numbers:
         return await self._assign(request, _written(request), fields.faxbox_id)
 
     async def _assign(self, request: Request, written: str, faxbox_id: str | None) -> Response:
-        number = await self.administration.add_number(account_of(request), written, faxbox_id)
+        number = await self._acting(request).add_number(account_of(request), written, faxbox_id)
         return _answer(request, number, status=201)
 
     async def change(self, request: Request) -> Response:
@@ -151,7 +154,7 @@ class Numbers:
             fields = decided(request, NumberFields, data, shown(number), FIXED)
             return replace(number, faxbox_id=fields.faxbox_id)
 
-        number = await self.administration.bind_number(account_of(request), _written(request), decide)
+        number = await self._acting(request).bind_number(account_of(request), _written(request), decide)
         return _answer(request, number)
 
     async def delete(self, request: Request) -> Response:
@@ -162,7 +165,7 @@ class Numbers:
             check_if_match(request, _revision(number))
             deleted.append(number)
 
-        await self.administration.release_number(account_of(request), _written(request), check)
+        await self._acting(request).release_number(account_of(request), _written(request), check)
         return success(request, shown(deleted[0]))
 
 

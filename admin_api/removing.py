@@ -7,11 +7,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from admin_api.answers import FaxDetail
-from admin_api.auth import account_of, caller
+from admin_api.auth import account_of, actor
 from admin_api.faxes import shown
 from admin_api.ids import is_id
 from admin_api.operations import ACCOUNT, Operation
 from admin_api.revisions import check_if_match
+from gateway.audit import Actor
 from gateway.errors import NotFound
 from gateway.fax import Direction, Fax
 from gateway.removal import Removal
@@ -64,9 +65,9 @@ class Removing:
         return await shown(self.removal.store, request, fax)
 
 
-def _named(direction: Direction, request: Request) -> tuple[str, str, Direction, str, partial[None]]:
+def _named(direction: Direction, request: Request) -> tuple[str, str, Direction, Actor, partial[None]]:
     """What `Removal` takes. Raises NotFound."""
     fax_id = request.path_params["fax_id"]
     if not is_id(fax_id):
         raise NotFound("There is no such fax.")
-    return account_of(request), fax_id, direction, caller(request).token_id, partial(check_revision, request)
+    return account_of(request), fax_id, direction, actor(request), partial(check_revision, request)

@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from admin_api.answers import FaxDetail, FaxPreview
-from admin_api.auth import account_of
+from admin_api.auth import account_of, actor
 from admin_api.envelope import success
 from admin_api.faxes import shown
 from admin_api.ids import is_id
@@ -28,6 +28,7 @@ from admin_api.operations import ACCOUNT, Operation, read_json, validated
 from admin_api.removing import check_revision
 from admin_api.representation import fax_preview
 from gateway import options
+from gateway.audit import Actor
 from gateway.clock import Clock
 from gateway.documents.preview import MOST_PAGES
 from gateway.documents.rendering import Look, Resolution
@@ -243,6 +244,7 @@ class Sending:
                 uploads=body.uploads,
                 options=_options(new),
                 once=None if key is None else _once(request, key, new, body.digest),
+                actor=actor(request),
             )
             if new.dry_run:
                 return success(request, fax_preview(await self._previewed(order, new)))
@@ -263,7 +265,7 @@ class Sending:
         fax = await self._find(request, Direction.OUTBOUND)
         once = None if key is None else _once(request, key, asked, fax.id)
         return await self._queued(
-            request, await self.orders.resubmit(fax.account_id, fax.id, _changes(asked.data), once)
+            request, await self.orders.resubmit(fax.account_id, fax.id, _changes(asked.data, actor(request)), once)
         )
 
     async def forward(self, request: Request) -> Response:
@@ -274,13 +276,15 @@ class Sending:
         fax = await self._find(request, Direction.INBOUND)
         once = None if key is None else _once(request, key, asked, fax.id)
         return await self._queued(
-            request, await self.orders.forward(fax.account_id, fax.id, _changes(asked.data), once)
+            request, await self.orders.forward(fax.account_id, fax.id, _changes(asked.data, actor(request)), once)
         )
 
     async def cancel(self, request: Request) -> Response:
         """DELETE /accounts/{account_id}/faxes/outgoing/{fax_id}"""
         fax = await self._find(request, Direction.OUTBOUND, ended=None)
-        await cancel(self.store, self.wake, self.clock, fax.account_id, fax.id, partial(check_revision, request))
+        await cancel(
+            self.store, self.wake, self.clock, fax.account_id, fax.id, actor(request), partial(check_revision, request)
+        )
         async with self.store.read() as connection:
             fax = await faxes.find(connection, fax.id, fax.account_id)
         return await shown(self.store, request, fax, 200)
@@ -387,7 +391,7 @@ def _once(request: Request, key: str, asked: BaseModel, documents: str) -> Once:
     return Once(account_id=account_of(request), key=key, digest=hashlib.sha256(whole.encode()).hexdigest())
 
 
-def _changes(data: ChangedFax) -> Changes:
+def _changes(data: ChangedFax, asking: Actor) -> Changes:
     told = data.notifications
     return Changes(
         to_number=data.to_number,
@@ -398,6 +402,7 @@ def _changes(data: ChangedFax) -> Changes:
         faxbox_id=data.faxbox_id,
         notifications=None if told is None else told.model_dump(exclude_unset=True, exclude_none=True),
         options=_options(data),
+        actor=asking,
     )
 
 

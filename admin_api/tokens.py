@@ -14,7 +14,7 @@ from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from admin_api import paging
-from admin_api.auth import Caller, account_of
+from admin_api.auth import Caller, account_of, actor
 from admin_api.changes import given, of_fields
 from admin_api.envelope import InvalidCredentials, revision_of, success
 from admin_api.ids import is_id
@@ -23,11 +23,11 @@ from admin_api.representation import gregorian
 from admin_api.revisions import check_if_match, not_modified
 from admin_api.throttle import Throttle, TooManyTries, peer_of, slowed_down
 from gateway.accounts import KEY, Token
-from gateway.administration import Administration
 from gateway.errors import NotFound
 from gateway.store import accounts
 from gateway.store.engine import Store
 from gateway.store.listing import Place
+from gateway.tokens import Tokens as TokensDesk
 
 PATH = f"{ACCOUNT}/tokens"
 REVISION = "1"
@@ -107,7 +107,7 @@ class Exchanged(TypedDict):
 @dataclass(frozen=True, slots=True)
 class Tokens:
     store: Store
-    administration: Administration
+    desk: TokensDesk
     throttle: Throttle
 
     def operations(self) -> list[Operation]:
@@ -180,7 +180,7 @@ class Tokens:
         """PUT /accounts/{account_id}/tokens"""
         fields = of_fields(TokenFields, await given(request), {}, ())
         expires: datetime | None = fields.expires
-        token, secret = await self.administration.add_token(
+        token, secret = await self.desk.by(actor(request)).add(
             account_of(request), fields.name, scopes=fields.scopes, kind=fields.kind, expires_at=expires
         )
         itself = {"api_key" if token.kind == KEY else "auth_token": secret}
@@ -194,7 +194,7 @@ class Tokens:
             check_if_match(request, REVISION)
             revoked.append(token)
 
-        await self.administration.revoke_token(account_of(request), _id(request), check)
+        await self.desk.by(actor(request)).revoke(account_of(request), _id(request), check)
         return success(request, shown(revoked[0]))
 
     async def exchange(self, request: Request) -> Response:
@@ -205,7 +205,7 @@ class Tokens:
             self.throttle.check(peer, key)
         except TooManyTries as error:
             return slowed_down(request, error)
-        exchanged = await self.administration.exchange(key)
+        exchanged = await self.desk.exchange(key)
         if exchanged is None:
             self.throttle.failed(peer, key)
             raise InvalidCredentials("The key is not known here, or has expired.")

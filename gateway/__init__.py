@@ -10,7 +10,7 @@
 
 Which file for what:
 
-    fax, accounts, smtplog, errors       the nouns, and the one tree of errors
+    fax, accounts, smtplog, audit, errors                                the nouns, and the one tree of errors
     numbers, options, spending           pure decisions: what number, what a sender may choose, what may be spent,
     retry, means, resuming                               what next, how, which pages,
     alerts, explanations, wording                        whether the operator is called, in what words
@@ -19,7 +19,8 @@ Which file for what:
     notices, postman, places             who is told of what; telling them, until it is taken or refused; in what turn
     lateness, waiting                    telling, once, that a fax takes long; in what words
     credentials, passwords               with which mail programs log in; how they are written, hashed, compared
-    administration, checks, history                                      what is done to and told of what is stored
+    administration, tokens, checks, history                              what is done to and told of what is stored
+    acting                               on whose behalf, for the audit log
     removal, retention, orphans, housekeeping                            what goes, when asked for, in time, by itself
     store/                               the database: every query, and every change of a status
     documents/, sandbox                  documents, opened only in worker processes with limits
@@ -33,7 +34,8 @@ Which file for what:
     mail, maildir, sms, callbacks        how it leaves: to a relay or a folder, to an SMS service, to programs
     operator_mail                        mails to the operator, passed on
     fetching                             document URLs, never from inside
-    storage, storage_s3                  the documents store
+    storage, storage_s3, encryption      the documents store; encrypted at rest
+    copies                               what of it lies here for a while
     settings, building, app              reading the settings, building and running it all
     desk, cli, doctor, compare, demo     what an operator does by hand
 

@@ -1,4 +1,4 @@
-"""Making, changing and deleting accounts, faxboxes, numbers and tokens: checked, stored, told to every process.
+"""Making, changing and deleting accounts, faxboxes and numbers: checked, stored, told to every process.
 
 The command line and the API use it. A value that cannot be used raises BadField naming it; a number or domain of
 somebody else, or something still in progress, raises Conflict; what only the operator may decide raises NotPermitted
@@ -15,26 +15,23 @@ are.
 import asyncio
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
+from dataclasses import fields, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway import checks
+from gateway import audit, checks
 from gateway.accounts import (
-    KEY,
     NEVER,
     PDF,
     PICTURE,
     REQUIRE_PROOF,
-    TOKEN,
     Account,
     Faxbox,
     Number,
     Scanner,
-    Token,
     is_below,
 )
+from gateway.acting import Acting
 from gateway.clock import Clock
 from gateway.errors import BadField, Conflict, NotFound, NotPermitted
 from gateway.ids import new_id
@@ -43,8 +40,7 @@ from gateway.stationery import Templates
 from gateway.store import accounts
 from gateway.store.engine import Store
 from gateway.store.wake import ACCOUNTS, Wake
-
-SCOPES = ("read", "send", "admin")
+from gateway.tokens import SCOPES
 
 SUPERUSERS = (
     "domains",
@@ -62,16 +58,12 @@ believed without proof."""
 SUPERUSERS_OF_BOXES = ("trusted_networks", "scanners")
 """The same of a faxbox."""
 
-EXCHANGED_FOR = timedelta(hours=1)
-"""How long a token is good that a key was exchanged for, as existing clients expect."""
 
-
-class Administration:
+class Administration(Acting):
     def __init__(self, store: Store, wake: Wake, clock: Clock, templates: Templates | None = None) -> None:
         """`templates` are asked which languages there are."""
-        self._store = store
+        super().__init__(store, clock)
         self._wake = wake
-        self._clock = clock
         self._templates = templates or Templates()
 
     # Accounts
@@ -121,6 +113,7 @@ class Administration:
             await _check_parent(connection, account)
             await accounts.add_account(connection, account)
             await accounts.add_token(connection, token, account.id, SCOPES, now)
+            await self._note(connection, audit.ADDED, audit.ACCOUNT, account.id, account.id, name=account.name)
         await self._wake.notify(ACCOUNTS)
         return account, token
 
@@ -144,6 +137,8 @@ class Administration:
             await accounts.change_account(connection, before, after)
             if after.domains != before.domains:
                 await _readdress(connection, before, after)
+            differ = _changed(before, after)
+            await self._note(connection, audit.CHANGED, audit.ACCOUNT, account_id, account_id, fields=differ)
         await self._wake.notify(ACCOUNTS)
         return after
 
@@ -154,12 +149,13 @@ class Administration:
         """Delete an account with its faxboxes, domains, numbers and tokens. Raises Conflict while anything of it is in
         progress or an account is below it."""
         async with self._store.begin() as connection:
-            check(await accounts.account(connection, account_id, lock=True))
+            check(account := await accounts.account(connection, account_id, lock=True))
             if len(await accounts.ids_within(connection, account_id)) > 1:
                 raise Conflict("There are accounts below this one: delete them first.")
             if await accounts.busy(connection, account_id=account_id):
                 raise Conflict(f"{_IN_PROGRESS} of this account.")
             await accounts.delete_account(connection, account_id)
+            await self._note(connection, audit.DELETED, audit.ACCOUNT, account_id, account_id, name=account.name)
         await self._wake.notify(ACCOUNTS)
 
     # Faxboxes
@@ -241,6 +237,7 @@ class Administration:
             box = checks.faxbox(box, account.country)
             await _check_rights(connection, None, box, superuser=superuser)
             await accounts.add_faxbox(connection, box)
+            await self._note(connection, audit.ADDED, audit.FAXBOX, box.id, account_id, name=box.name)
         await self._wake.notify(ACCOUNTS)
         return box
 
@@ -254,6 +251,8 @@ class Administration:
             after = replace(checks.faxbox(decide(before), account.country), revision=before.revision + 1)
             await _check_rights(connection, before, after, superuser=superuser)
             await accounts.change_faxbox(connection, after)
+            differ = _changed(before, after)
+            await self._note(connection, audit.CHANGED, audit.FAXBOX, faxbox_id, account_id, fields=differ)
         await self._wake.notify(ACCOUNTS)
         return after
 
@@ -274,10 +273,11 @@ class Administration:
         is in progress."""
         async with self._store.begin() as connection:
             await accounts.account(connection, account_id, lock=True)
-            check(await accounts.faxbox(connection, faxbox_id, account_id))
+            check(box := await accounts.faxbox(connection, faxbox_id, account_id))
             if await accounts.busy(connection, faxbox_id=faxbox_id):
                 raise Conflict(f"{_IN_PROGRESS} of this faxbox.")
             await accounts.delete_faxbox(connection, faxbox_id)
+            await self._note(connection, audit.DELETED, audit.FAXBOX, faxbox_id, account_id, name=box.name)
         await self._wake.notify(ACCOUNTS)
 
     # Numbers
@@ -291,6 +291,7 @@ class Administration:
             )
             await _check_box(connection, number)
             await accounts.add_number(connection, number)
+            await self._note(connection, audit.ADDED, audit.NUMBER, number.id, account_id, faxbox_id=faxbox_id)
         await self._wake.notify(ACCOUNTS)
         return number
 
@@ -301,6 +302,7 @@ class Administration:
             after = decide(before)
             await _check_box(connection, after)
             await accounts.bind_number(connection, replaced=before.faxbox_id, number=after)
+            await self._note(connection, audit.CHANGED, audit.NUMBER, after.id, account_id, faxbox_id=after.faxbox_id)
         await self._wake.notify(ACCOUNTS)
         return after
 
@@ -310,75 +312,14 @@ class Administration:
             number = await _number(connection, account_id, written)
             check(number)
             await accounts.delete_number(connection, number)
+            await self._note(connection, audit.DELETED, audit.NUMBER, number.id, account_id)
         await self._wake.notify(ACCOUNTS)
 
-    # Tokens
 
-    async def add_token(
-        self,
-        account_id: str,
-        name: str,
-        *,
-        scopes: Sequence[str] = SCOPES,
-        kind: str = TOKEN,
-        expires_at: datetime | None = None,
-    ) -> tuple[Token, str]:
-        """A new token or key of the account, and itself, which is shown once and stored only as a hash."""
-        now = self._clock.now()
-        if kind not in (TOKEN, KEY):
-            raise BadField("kind", f"A token is of the kind {TOKEN} or {KEY}.")
-        if not scopes or not set(scopes) <= set(SCOPES):
-            raise BadField("scopes", f"Scopes are some of {', '.join(SCOPES)}.")
-        if expires_at is not None and expires_at <= now:
-            raise BadField("expires", "That has passed already.")
-        secret = secrets.token_hex(32)
-        async with self._store.begin() as connection:
-            await accounts.account(connection, account_id)
-            token = Token(
-                id="",
-                account_id=account_id,
-                name=checks.line("name", name),
-                kind=kind,
-                scopes=tuple(scope for scope in SCOPES if scope in scopes),
-                created_at=now,
-                expires_at=expires_at,
-            )
-            token_id = await accounts.add_token(
-                connection, secret, account_id, token.scopes, now, name=token.name, kind=kind, expires_at=expires_at
-            )
-        return replace(token, id=token_id), secret
-
-    async def revoke_token(self, account_id: str, token_id: str, check: Callable[[Token], None]) -> None:
-        """Delete a token or key of the account; what a key was exchanged for ends with it."""
-        async with self._store.begin() as connection:
-            check(await accounts.token_by_id(connection, token_id, account_id))
-            await accounts.delete_token(connection, token_id)
-
-    async def exchange(self, key: str) -> tuple[Token, str] | None:
-        """A short-lived token with the rights of a key, and itself; None where the key is unknown or has expired."""
-        now = self._clock.now()
-        async with self._store.read() as connection:
-            if await accounts.token(connection, key, now, kind=KEY) is None:
-                return None  # writing waits for other writers: a guess shall not
-        secret = secrets.token_hex(32)
-        async with self._store.begin() as connection:
-            known = await accounts.token(connection, key, now, kind=KEY)
-            if known is None:
-                return None
-            ends = now + EXCHANGED_FOR if known.expires_at is None else min(now + EXCHANGED_FOR, known.expires_at)
-            token = replace(known, id="", kind=TOKEN, created_at=now, expires_at=ends, key_id=known.id)
-            await accounts.forget_expired(connection, known.id, now)
-            token_id = await accounts.add_token(
-                connection,
-                secret,
-                known.account_id,
-                known.scopes,
-                now,
-                name=known.name,
-                expires_at=ends,
-                key_id=known.id,
-            )
-        return replace(token, id=token_id), secret
+def _changed(before: Account | Faxbox, after: Account | Faxbox) -> list[str]:
+    """The names of the fields that differ. Their values are not for the log: among them are secrets."""
+    names = (one.name for one in fields(before))
+    return [name for name in names if name != "revision" and getattr(before, name) != getattr(after, name)]
 
 
 _IN_PROGRESS = "There are faxes in progress, or notices that have not left,"

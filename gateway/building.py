@@ -9,9 +9,9 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from gateway.administration import SCOPES
 from gateway.clock import Clock
 from gateway.desk import Desk
 from gateway.ports import Documents, Line, Mailer, Texter
@@ -19,6 +19,7 @@ from gateway.settings import BadSettingsError, Settings
 from gateway.store import accounts
 from gateway.store.engine import Store
 from gateway.store.wake import EVENTS, Wake
+from gateway.tokens import SCOPES
 
 
 async def open_desk(settings: Settings) -> Desk:
@@ -39,7 +40,27 @@ def build_documents(settings: Settings) -> Documents:
     from gateway.storage import documents_from_url
 
     with _named("FAXGATE_DOCUMENTS_URL"):
-        return documents_from_url(settings.documents, settings.data_dir / "cache")
+        documents = documents_from_url(settings.documents, settings.data_dir / "cache")
+    written = settings.documents_keys.get_secret_value()
+    if not written:
+        return documents
+    from gateway.encryption import ClearFolder, EncryptedDocuments, Keys
+
+    with _named("FAXGATE_DOCUMENTS_KEYS"):
+        keys = Keys.read(written)
+    try:
+        return EncryptedDocuments(documents, keys, ClearFolder(clear_dir(settings)))
+    except OSError as error:
+        raise BadSettingsError(f"FAXGATE_DOCUMENTS_CLEAR_DIR: {error}") from error
+
+
+def clear_dir(settings: Settings) -> Path:
+    """Where encrypted documents lie in the clear while they are worked on."""
+    from gateway.encryption import SHARED_MEMORY
+
+    if settings.documents_clear_dir is not None:
+        return settings.documents_clear_dir
+    return SHARED_MEMORY if SHARED_MEMORY.is_dir() else settings.data_dir
 
 
 def build_mailer(settings: Settings) -> Mailer:

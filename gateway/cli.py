@@ -129,6 +129,12 @@ def _parser() -> argparse.ArgumentParser:
     writing.add_argument("--language", help="in this language, that of the account if not given")
     writing.add_argument("--out", type=Path, metavar="DIR", help="write them there as .eml, for a mail program")
 
+    _add(commands, "key", _key, "make a key for FAXGATE_DOCUMENTS_KEYS, with which documents are encrypted")
+
+    auditing = _add(commands, "audit", _showing(_audit), "tell who read, sent, changed and removed what, newest first")
+    auditing.add_argument("--account", help="of this account alone (id, or the name where it is unique)")
+    auditing.add_argument("--most", type=int, default=50, metavar="N", help="so many entries, 50 if not given")
+
     purging = _add(commands, "purge", _showing(_purge), "remove the faxes of an account that ended before a time")
     purging.add_argument("account", metavar="ACCOUNT")
     purging.add_argument("--before", required=True, type=_day, metavar="DATE", help="2026-01-31, in the account's zone")
@@ -281,6 +287,17 @@ def _line_names() -> list[str]:
     from gateway.building import build_lines
 
     return [line.name for line in build_lines(read())]
+
+
+async def _key(_: argparse.Namespace) -> int:
+    from gateway.encryption import new_key
+
+    print(new_key())
+    return 0
+
+
+async def _audit(desk: "Desk", options: argparse.Namespace) -> Any:
+    return [asdict(one) for one in await desk.audit(options.account, options.most)]
 
 
 async def _purge(desk: "Desk", options: argparse.Namespace) -> Any:

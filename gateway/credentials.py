@@ -4,13 +4,14 @@ finding the one that a client names. The command line, the API and the SMTP door
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gateway import passwords
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway import audit, passwords
 from gateway.accounts import Credential
-from gateway.clock import Clock
+from gateway.acting import Acting
 from gateway.errors import BadField, NotFound
 from gateway.ids import new_id
 from gateway.store import accounts, credentials
-from gateway.store.engine import Store
 
 MOST_PEERS = 20
 """Peers that are remembered of a credential, the latest first."""
@@ -26,10 +27,9 @@ class Known:
     """Those that have logged in with it."""
 
 
-class Credentials:
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self._store = store
-        self._clock = clock
+class Credentials(Acting):
+    async def _noted(self, connection: AsyncConnection, action: str, one: Credential) -> None:
+        await self._note(connection, action, audit.CREDENTIAL, one.id, one.account_id, name=one.name)
 
     async def add(
         self, account_id: str, name: str, *, faxbox_id: str | None = None, password: str | None = None
@@ -53,6 +53,7 @@ class Credentials:
                 except NotFound as error:
                     raise BadField("faxbox_id", "The account has no such faxbox.") from error
             await credentials.add(connection, credential, hashed)
+            await self._noted(connection, audit.ADDED, credential)
         return credential, secret
 
     async def of_account(self, account_id: str) -> Sequence[Credential]:
@@ -70,6 +71,7 @@ class Credentials:
         async with self._store.begin() as connection:
             check(found := await credentials.find(connection, credential_id, account_id))
             await credentials.change_hash(connection, credential_id, hashed)
+            await self._noted(connection, audit.CHANGED, found)
         return found, secret
 
     async def delete(
@@ -79,6 +81,7 @@ class Credentials:
         async with self._store.begin() as connection:
             check(found := await credentials.find(connection, credential_id, account_id))
             await credentials.remove(connection, credential_id)
+            await self._noted(connection, audit.DELETED, found)
         return found
 
     # For the door

@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from gateway import retention
 from gateway.accounts import Account, Credential, Faxbox
 from gateway.alerts import NOBODY
+from gateway.audit import OPERATOR, AuditEntry
 from gateway.clock import Clock
 from gateway.credentials import Credentials
 from gateway.documents import refusals
@@ -29,12 +30,10 @@ from gateway.passwords import name_of
 from gateway.ports import Documents
 from gateway.removal import Removal
 from gateway.routing import FaxRoute
-from gateway.store import accounts, faxes, history, lines, tables
+from gateway.store import accounts, audit, faxes, history, lines, tables
 from gateway.store.engine import Store
+from gateway.store.listing import Window
 from gateway.store.wake import DIAL, Wake
-
-OPERATOR = "operator"
-"""Who did it, in the audit log, where it was done at the desk."""
 
 
 class Desk:
@@ -64,6 +63,12 @@ class Desk:
         if len(named) > 1:
             raise BadField("account", f"{len(named)} accounts are called {name}: give the id.")
         return named[0]
+
+    async def audit(self, account: str | None, most: int) -> list[AuditEntry]:
+        """The last entries of the audit log, of one account or of all. Raises NotFound, BadField."""
+        account_id = None if account is None else await self.account_id(account)
+        async with self.store.read() as connection:
+            return await audit.page(connection, account_id, Window(limit=most))
 
     async def purge(self, account: str, before: date) -> dict[str, Any]:
         """Remove the faxes of the account that ended before that day began where the account is. Raises NotFound."""
@@ -100,7 +105,7 @@ class Desk:
         try:
             [fax_id] = await submissions.submit(
                 Submission(
-                    origin=Origin(id=new_id(), via="cli"),
+                    origin=Origin(id=new_id(), via="cli", actor=OPERATOR),
                     routes=(route,),
                     documents=tuple(_document(file) for file in files),
                 )

@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway import dsn, letters, messages
+from gateway import audit, dsn, letters, messages
+from gateway.audit import GATEWAY
 from gateway.bounces import BounceAddresses
 from gateway.clock import Clock
 from gateway.enclosures import Enclosures, discreet
@@ -34,6 +35,7 @@ from gateway.ports import (
 from gateway.resuming import pages_before
 from gateway.stationery import Templates
 from gateway.store import accounts, attempts, faxes, notices, stranded
+from gateway.store import audit as audit_log
 from gateway.store.engine import Store
 from gateway.store.notices import (
     CALLBACK,
@@ -333,6 +335,10 @@ class Postman:
                 log.warning("notice %s: %s, but it is not ours any more", notice.id, state)
             elif state == notices.FAILED:
                 await connection.run_sync(stranded.follow, notice.id, now)
+            elif state == notices.SENT and notice.fax_id and notice.account_id:
+                facts = {"kind": notice.kind, "way": notice.way, "recipient": self._address(notice)}
+                told = audit.entry(GATEWAY, audit.TOLD, audit.FAX, notice.fax_id, notice.account_id, now, **facts)
+                await connection.run_sync(audit_log.add, [told])
 
         await self._write(finish)
         self._wake.set()

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway import audit
+from gateway.audit import Actor, AuditEntry
 from gateway.clock import Clock
 from gateway.errors import Conflict, NotFound
 from gateway.fax import ENDED, Direction, Fax
-from gateway.ids import new_id
 from gateway.ports import Documents
-from gateway.store import audit, faxes, smtplog
-from gateway.store.audit import AuditEntry
+from gateway.store import audit as audit_log
+from gateway.store import faxes, smtplog
 from gateway.store.engine import Store
 
 Check = Callable[[Fax], None]
@@ -32,7 +33,7 @@ class Removal:
     documents: Documents
     clock: Clock
 
-    async def remove(self, account_id: str, fax_id: str, direction: Direction, actor: str, check: Check) -> Fax:
+    async def remove(self, account_id: str, fax_id: str, direction: Direction, actor: Actor, check: Check) -> Fax:
         """Remove a fax; returns it as it was. Raises NotFound, and Conflict while it is in progress."""
         async with self.store.begin() as connection:
             fax = await self._ended(connection, account_id, fax_id, direction, check)
@@ -40,11 +41,11 @@ class Removal:
             await faxes.delete_ended(connection, fax)
             if fax.submission_id and not await faxes.of_submission(connection, fax.submission_id):
                 await smtplog.blank(connection, fax.submission_id)
-            await audit.add(connection, self._entry(fax, actor, "removed"))
+            await connection.run_sync(audit_log.add, [self._entry(fax, actor, audit.REMOVED)])
         return fax
 
     async def remove_document(
-        self, account_id: str, fax_id: str, direction: Direction, actor: str, check: Check
+        self, account_id: str, fax_id: str, direction: Direction, actor: Actor, check: Check
     ) -> Fax:
         """Remove the document of a fax and keep the rest; returns the fax as it is then. Raises as `remove` does, and
         NotFound where there is no document."""
@@ -54,7 +55,7 @@ class Removal:
                 raise NotFound("The document has been removed." if fax.pages else "This fax has no document.")
             await self._delete_files(connection, fax)
             await faxes.change(connection, fax, self.clock.now(), documents=(), pdf_key="", image_key="")
-            await audit.add(connection, self._entry(fax, actor, "document removed"))
+            await connection.run_sync(audit_log.add, [self._entry(fax, actor, audit.DOCUMENT_REMOVED)])
             return await faxes.find(connection, fax_id, account_id)
 
     async def _ended(
@@ -73,14 +74,6 @@ class Removal:
         needed = await faxes.keys_in_use(connection, fax)
         await self.documents.delete([key for key in faxes.keys_of(fax) if key not in needed])
 
-    def _entry(self, fax: Fax, actor: str, action: str) -> AuditEntry:
-        return AuditEntry(
-            id=new_id(),
-            account_id=fax.account_id,
-            at=self.clock.now(),
-            actor=actor,
-            action=action,
-            object="fax",
-            object_id=fax.id,
-            facts={"direction": fax.direction, "status": fax.status, "pages": fax.pages},
-        )
+    def _entry(self, fax: Fax, actor: Actor, action: str) -> AuditEntry:
+        facts = {"direction": fax.direction, "status": fax.status, "pages": fax.pages}
+        return audit.entry(actor, action, audit.FAX, fax.id, fax.account_id, self.clock.now(), **facts)

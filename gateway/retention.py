@@ -9,6 +9,7 @@ once: what one has removed the other does not find.
 import logging
 from datetime import datetime, timedelta
 
+from gateway.audit import GATEWAY, Actor
 from gateway.errors import Conflict, NotFound
 from gateway.removal import Removal
 from gateway.store import accounts, expiry
@@ -33,7 +34,7 @@ async def expire(removal: Removal) -> int:
 
 
 async def purge(
-    removal: Removal, account_id: str, before: datetime, *, actor: str = "", most: int = MOST_A_TURN
+    removal: Removal, account_id: str, before: datetime, *, actor: Actor = GATEWAY, most: int = MOST_A_TURN
 ) -> int:
     """Remove faxes of the account that ended before then, at most so many, and what is told of them; how many. Raises
     OurTrouble."""

@@ -44,6 +44,10 @@ class Settings(BaseSettings):
     """`sqlite:///PATH` or `postgresql://...`; SQLite in the data dir if empty."""
     documents_url: str = ""
     """`file://PATH` or `s3://bucket/prefix?endpoint=...&region=...`; `documents/` in the data dir if empty."""
+    documents_keys: SecretStr = SecretStr("")
+    """Keys with which documents are encrypted at rest, the first one new ones; not encrypted if empty."""
+    documents_clear_dir: Path | None = None
+    """Where encrypted documents lie in the clear while they are worked on: memory (`/dev/shm`) if not given."""
     smtp_listen: str = "127.0.0.1:2525"
     smtp_tls_cert: Path | None = None
     """The listener's certificate with its chain, PEM; without it there is no TLS."""

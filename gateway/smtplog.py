@@ -45,7 +45,7 @@ class SmtplogEntry:
     helo: str = ""
     tls: str = ""
     authentication: str = ""
-    """How the sender was proven: `trusted network` for now."""
+    """How the sender was proven: the reason that `smtp.senders` gives."""
     sender: str = ""
     recipients: list[RecipientLog] = field(default_factory=list)
     message_id: str = ""
@@ -58,3 +58,8 @@ class SmtplogEntry:
     errors: list[str] = field(default_factory=list)
     """Details for the operator that the client was not told."""
     fax_ids: list[str] = field(default_factory=list)
+
+    @property
+    def host(self) -> str:
+        """The address of the peer."""
+        return self.peer.rpartition(":")[0].strip("[]")

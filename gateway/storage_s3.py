@@ -2,17 +2,14 @@
 
 A document is stored when the server has acknowledged it. `open` asks the server each time whether the document is still
 there: what another host has deleted is not handed out, although its copy may lie here for another `UNUSED_SECONDS`.
-Copies that were opened in the last minutes are never removed, because somebody may be about to read them; so the folder
-can grow beyond `MOST_BYTES` for that long. Trouble with the server raises OurTrouble.
+Trouble with the server raises OurTrouble.
 """
 
 import asyncio
 import logging
 import os
-import shutil
-import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,8 +19,8 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
+from gateway.copies import Copies
 from gateway.errors import NotFound, OurTrouble
-from gateway.ids import new_id
 from gateway.ports import NewDocument
 
 if TYPE_CHECKING:
@@ -36,7 +33,6 @@ AT_ONCE = 16
 MOST_BYTES = 1 << 30
 UNUSED_SECONDS = 3600.0
 IN_USE_SECONDS = 600.0
-TIDY_SECONDS = 300.0
 CHUNK = 1 << 20
 
 _RETRIES: "RetryConfig" = {"max_retries": 4, "retry_timeout": timedelta(seconds=20)}
@@ -45,7 +41,7 @@ _RETRIES: "RetryConfig" = {"max_retries": 4, "retry_timeout": timedelta(seconds=
 class S3Documents:
     """Documents in a bucket."""
 
-    def __init__(self, store: S3Store, cache: "Cache") -> None:
+    def __init__(self, store: S3Store, cache: Copies) -> None:
         self._store = store
         self._cache = cache
         self._slots = asyncio.Semaphore(AT_ONCE)
@@ -73,7 +69,8 @@ class S3Documents:
             )
         except BaseError as error:
             raise ValueError(str(error)) from error
-        return cls(store, Cache(cache))
+        copies = Copies(cache, unused_seconds=UNUSED_SECONDS, in_use_seconds=IN_USE_SECONDS, most_bytes=MOST_BYTES)
+        return cls(store, copies)
 
     async def put(self, documents: Sequence[NewDocument]) -> None:
         await asyncio.gather(*(self._put(one) for one in documents))
@@ -123,65 +120,6 @@ class S3Documents:
             return self._cache.take(key, coming)
         finally:
             coming.unlink(missing_ok=True)
-
-
-class Cache:
-    """Copies of documents, private to this user; several processes may share the folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        folder.chmod(0o700)
-        self._tidied = float("-inf")
-
-    def find(self, key: str) -> Path | None:
-        path = self._path(key)
-        try:
-            os.utime(path)  # used just now
-        except FileNotFoundError:
-            return None
-        return path
-
-    def coming(self) -> Path:
-        """Where a copy can be written until it is whole."""
-        return self._folder / f"{new_id()}.part"
-
-    def take(self, key: str, file: Path) -> Path:
-        """Make a whole file the copy of `key`."""
-        path = self._path(key)
-        if file.parent != self._folder:
-            coming = self.coming()
-            shutil.move(file, coming)
-            file = coming
-        file.chmod(0o600)
-        os.utime(file)
-        return file.replace(path)
-
-    def remove(self, keys: Sequence[str]) -> None:
-        for key in keys:
-            self._path(key).unlink(missing_ok=True)
-
-    async def tidy(self) -> None:
-        """Remove, now and then, what is not used any more or too much."""
-        if time.monotonic() - self._tidied > TIDY_SECONDS:
-            self._tidied = time.monotonic()
-            await asyncio.to_thread(self.tidy_now, time.time())
-
-    def tidy_now(self, now: float) -> None:
-        found: list[tuple[float, int, Path]] = []
-        for path in self._folder.iterdir():
-            with suppress(FileNotFoundError):
-                stat = path.stat()
-                found.append((stat.st_mtime, stat.st_size, path))
-        left = sum(size for _, size, _ in found)
-        for used, size, path in sorted(found):
-            unused = now - used
-            if unused > UNUSED_SECONDS or (left > MOST_BYTES and unused > IN_USE_SECONDS):
-                path.unlink(missing_ok=True)
-                left -= size
-
-    def _path(self, key: str) -> Path:
-        return self._folder / key.replace("/", "_")
 
 
 @contextmanager

@@ -57,6 +57,7 @@ def _clear(url: str) -> None:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
+        connection.execute("SET session_replication_role = replica")  # for the triggers of the audit log
         names = ", ".join(f'"{name}"' for name in metadata.tables)
         connection.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE".encode())
 

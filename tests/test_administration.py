@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 
 from gateway.accounts import KEY, Account, Faxbox, Number
-from gateway.administration import SCOPES, Administration
+from gateway.administration import Administration
 from gateway.errors import BadField, Conflict, NotFound, NotPermitted
 from gateway.ids import new_id
 from gateway.store import accounts
 from gateway.store.engine import Store
 from gateway.store.wake import ACCOUNTS, Wake
+from gateway.tokens import SCOPES, Tokens
 from tests.conftest import MovedClock
 
 
@@ -120,18 +121,21 @@ async def test_no_change_is_lost(administration: Administration) -> None:
     assert (last.name, last.revision) == ("x" * 12, 12)
 
 
-async def test_another_accounts_things_are_not_found(administration: Administration) -> None:
+async def test_another_accounts_things_are_not_found(
+    administration: Administration, store: Store, clock: MovedClock
+) -> None:
     alice, bob = await account_of(administration), await account_of(administration, "bob")
     box = await administration.add_faxbox(alice.id, "Box", numbers=["+15551230001"])
-    token, _ = await administration.add_token(alice.id, "x", kind=KEY)
+    tokens = Tokens(store, clock)
+    token, _ = await tokens.add(alice.id, "x", kind=KEY)
     for attempt in (
         administration.change_faxbox(bob.id, box.id, lambda one: one),
         administration.delete_faxbox(bob.id, box.id, lambda _: None),
         administration.bind_number(bob.id, "+15551230001", lambda one: one),
         administration.release_number(bob.id, "+15551230001", lambda _: None),
-        administration.revoke_token(bob.id, token.id, lambda _: None),
+        tokens.revoke(bob.id, token.id, lambda _: None),
         administration.add_faxbox(new_id(), "Box"),
-        administration.add_token(new_id(), "x"),
+        tokens.add(new_id(), "x"),
         administration.add_number(new_id(), "+15551230009"),
     ):
         with pytest.raises(NotFound):

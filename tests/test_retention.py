@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from gateway import retention
 from gateway.accounts import Account
+from gateway.audit import OPERATOR
 from gateway.fax import Direction, Fax, Status
 from gateway.ids import new_id
 from gateway.ports import NewDocument
@@ -70,7 +71,7 @@ async def test_what_has_been_kept_for_long_enough_goes_with_its_document(removal
     assert [key async for key, _ in removal.documents.stored(datetime(2000, 1, 1, tzinfo=UTC))] == [young.pdf_key]
     assert (await removal.documents.open(young.pdf_key)).exists()
     async with removal.store.read() as connection:
-        noted = await audit.of_account(connection, account.id)
+        noted = await audit.page(connection, account.id)
     assert {(one.object_id, one.actor, one.action) for one in noted} == {
         (old.id, "", "removed"),
         (received.id, "", "removed"),
@@ -153,10 +154,10 @@ async def test_the_operator_names_a_time(removal: Removal, seed: Seed) -> None:
     young = await ended(removal, seed, account, YOUNG)
     other = await ended(removal, seed, await seed.account(), OLD)
     before = removal.clock.now() - timedelta(days=DAYS)
-    assert await retention.purge(removal, account.id, before, actor="operator") == 1
+    assert await retention.purge(removal, account.id, before, actor=OPERATOR) == 1
     assert await left(removal) == {young.id, other.id}
     async with removal.store.read() as connection:
-        assert [one.actor for one in await audit.of_account(connection, account.id)] == ["operator"]
+        assert [one.actor for one in await audit.page(connection, account.id)] == ["operator"]
 
 
 async def test_a_fax_is_found_only_once_it_has_ended(removal: Removal, seed: Seed) -> None:

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from gateway.copies import Copies
+from gateway.encryption import ClearFolder, EncryptedDocuments, Keys, new_key
 from gateway.errors import NotFound, OurTrouble
 from gateway.fax import Document
 from gateway.ids import new_id
 from gateway.orphans import sweep
 from gateway.ports import Documents, NewDocument
 from gateway.storage import documents_from_url, key_for
-from gateway.storage_s3 import IN_USE_SECONDS, UNUSED_SECONDS, Cache
 from gateway.store.engine import Store
 from tests.conftest import MovedClock
 from tests.s3 import S3Server, s3_process, s3_server
@@ -29,12 +30,16 @@ def key(kind: str = "application/pdf") -> str:
     return key_for(new_id(), kind, NOW)
 
 
-@pytest.fixture(params=["file", "s3"])
+@pytest.fixture(params=["file", "s3", "encrypted file", "encrypted s3"])
 def documents(request: pytest.FixtureRequest, tmp_path: Path) -> Documents:
-    if request.param == "file":
-        return documents_from_url(f"file://{tmp_path}/documents", tmp_path / "cache")
-    server: S3Server = request.getfixturevalue("s3_server")
-    return documents_from_url(server.url(f"documents of us/{new_id()}"), tmp_path / "cache")
+    url = f"file://{tmp_path}/documents"
+    if request.param.endswith("s3"):
+        server: S3Server = request.getfixturevalue("s3_server")
+        url = server.url(f"documents of us/{new_id()}")
+    store = documents_from_url(url, tmp_path / "cache")
+    if request.param.startswith("encrypted"):
+        return EncryptedDocuments(store, Keys.read(new_key()), ClearFolder(tmp_path))
+    return store
 
 
 async def test_what_is_put_can_be_opened_until_it_is_deleted(documents: Documents, tmp_path: Path) -> None:
@@ -151,9 +156,13 @@ async def test_a_server_that_is_not_there_is_our_trouble(
             await trying()
 
 
-def test_copies_go_when_they_are_not_used_or_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cache = Cache(tmp_path / "cache")
-    now = time.time()
+def test_copies_go_when_they_are_not_used_or_too_much(tmp_path: Path) -> None:
+    folder, now = tmp_path / "cache", time.time()
+
+    def copies(most_bytes: int = 1 << 20) -> Copies:
+        return Copies(folder, unused_seconds=3600, in_use_seconds=600, most_bytes=most_bytes)
+
+    cache = copies()
 
     def copy(name: str, unused: float) -> Path:
         file = tmp_path / name
@@ -162,17 +171,15 @@ def test_copies_go_when_they_are_not_used_or_too_much(tmp_path: Path, monkeypatc
         os.utime(path, (now - unused, now - unused))
         return path
 
-    forgotten = copy("forgotten", UNUSED_SECONDS + 1)
-    older, newer = copy("older", IN_USE_SECONDS + 2), copy("newer", IN_USE_SECONDS + 1)
+    forgotten = copy("forgotten", 3600 + 1)
+    older, newer = copy("older", 600 + 2), copy("newer", 600 + 1)
     used = [copy(f"used{number}", number) for number in range(3)]
     cache.tidy_now(now)
     assert not forgotten.exists()
     assert older.exists()
-    monkeypatch.setattr("gateway.storage_s3.MOST_BYTES", 400)
-    cache.tidy_now(now)
+    copies(400).tidy_now(now)
     assert not older.exists()
     assert newer.exists()
-    monkeypatch.setattr("gateway.storage_s3.MOST_BYTES", 50)
-    cache.tidy_now(now)
+    copies(50).tidy_now(now)
     assert not newer.exists()
     assert all(path.exists() for path in used)  # somebody may be about to read them

@@ -17,6 +17,7 @@ from email_validator import EmailNotValidError, validate_email
 
 from gateway import options
 from gateway.accounts import Account, Faxbox
+from gateway.audit import GATEWAY, Actor
 from gateway.clock import Clock
 from gateway.documents import refusals
 from gateway.documents.inspect import inspect
@@ -75,6 +76,8 @@ class Order:
     """As `gateway.options` reads them."""
     once: Once | None = None
     """The name that the client gave to its request."""
+    actor: Actor = GATEWAY
+    """Who asks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +92,8 @@ class Changes:
     faxbox_id: str | None = None
     notifications: dict[str, object] | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+    actor: Actor = GATEWAY
+    """Who asks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +122,7 @@ class Orders:
             raise BadField("password", "A password opens what comes along with the order, not what is fetched.")
         documents, pages = await self._looked_into(order.uploads, route.options.password)
         return Submission(
-            origin=Origin(id=new_id(), via="api"),
+            origin=Origin(id=new_id(), via="api", actor=order.actor),
             routes=(route,),
             documents=documents,
             counted_pages=pages,
@@ -143,7 +148,7 @@ class Orders:
             options={**({"cost_code": old.cost_code} if old.cost_code else {}), **changes.options},
         )
         submission = Submission(
-            origin=Origin(id=new_id(), via="api", sender=old.sender, subject=old.subject),
+            origin=Origin(id=new_id(), via="api", sender=old.sender, subject=old.subject, actor=changes.actor),
             routes=(await self._route(order, known=old),),
             rendered=Rendered(fax_id=old.id, pdf_key=old.pdf_key, image_key=old.image_key, pages=old.pages),
             particulars=_particulars(order),
@@ -176,7 +181,7 @@ class Orders:
             source = await self.documents.open(received.image_key)
             copy = Path(await asyncio.to_thread(shutil.copyfile, source, folder / "fax.tiff"))
             submission = Submission(
-                origin=Origin(id=new_id(), via="api", resubmitted_from=received.id),
+                origin=Origin(id=new_id(), via="api", resubmitted_from=received.id, actor=changes.actor),
                 routes=(route,),
                 documents=(MailedDocument(name="fax.tiff", content_type=TIFF, content=copy),),
                 particulars=_particulars(order),

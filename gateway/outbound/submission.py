@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from gateway.accounts import NEVER
+from gateway.audit import GATEWAY, Actor
 from gateway.bounces import Returned
 from gateway.fax import Direction, Document, DocumentRequest, Fax, LeftOut, Status
 from gateway.ids import new_id
@@ -37,11 +38,20 @@ class Origin:
     message_id: str = ""
     resubmitted_from: str = ""
     """The fax whose pages these are."""
+    actor: Actor = GATEWAY
+    """Who sends it, for the audit log."""
 
     @classmethod
     def of_mail(cls, entry: SmtplogEntry, identity: str) -> "Origin":
         """`identity` is who has been proven to send it, and is told of it."""
-        return cls(id=entry.id, via="smtp", sender=identity, subject=entry.subject, message_id=entry.message_id)
+        return cls(
+            id=entry.id,
+            via="smtp",
+            sender=identity,
+            subject=entry.subject,
+            message_id=entry.message_id,
+            actor=Actor(identity, entry.host),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,9 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
+from gateway import audit
 from gateway.alerts import Operator
+from gateway.audit import GATEWAY, Actor, AuditEntry
 from gateway.bounces import Returned
 from gateway.clock import Clock
 from gateway.errors import Conflict, FaxgateError, NotPermitted, OurTrouble
@@ -27,6 +29,7 @@ from gateway.ports import Documents, NewDocument
 from gateway.smtplog import SmtplogEntry
 from gateway.spending import LimitPassed
 from gateway.storage import key_for
+from gateway.store import audit as audit_log
 from gateway.store import faxes, idempotency, notices, smtplog, stranded
 from gateway.store.engine import Store
 from gateway.store.idempotency import Once
@@ -44,6 +47,7 @@ MOST_AT_ONCE = 64
 class _Waiting:
     entry: SmtplogEntry | None
     faxes: list[Fax] = field(default_factory=list)
+    actor: Actor = GATEWAY
     operator_mail: bytes | None = None
     returned: Returned | None = None
     fax_ids: list[str] = field(default_factory=list)
@@ -102,6 +106,7 @@ class Submissions:
         waiting = _Waiting(
             submission.entry,
             faxes_of(submission, documents, self._clock.now()),
+            submission.origin.actor,
             submission.operator_mail,
             submission.returned,
             counted_pages=submission.counted_pages,
@@ -179,8 +184,9 @@ class Submissions:
             known = faxes.repeats(connection, keys, now - REPEATED_WITHIN)
             payers = ((fax.account_id, fax.faxbox_id) for waiting in group if waiting.adds for fax in waiting.faxes)
             ledger = Ledger(connection, payers, now)
-            new = [fax for waiting in group if waiting.adds for fax in _entered(waiting, known, ledger)]
-            faxes.add(connection, new)
+            new = [(one.actor, fax) for one in group if one.adds for fax in _entered(one, known, ledger)]
+            faxes.add(connection, [fax for _, fax in new])
+            audit_log.add(connection, [_sent(actor, fax, now) for actor, fax in new])
             idempotency.give_back(connection, [one.once for one in group if one.once and one.refusal and not one.first])
             for passed in (waiting.passed for waiting in group if waiting.passed is not None):
                 mails.extend(about_limit(connection, self._operator, passed.excess, now))
@@ -190,6 +196,11 @@ class Submissions:
             notices.add(connection, mails)
 
         await self._store.commit(store)
+
+
+def _sent(actor: Actor, fax: Fax, now: datetime) -> AuditEntry:
+    facts = {"destination": fax.destination, "via": fax.via}
+    return audit.entry(actor, audit.SENT, audit.FAX, fax.id, fax.account_id, now, **facts)
 
 
 def _take_bounces(connection: Connection, group: Sequence[_Waiting], now: datetime) -> None:

@@ -379,13 +379,16 @@ audit = Table(
     _id(primary_key=True),
     _id("account_id", nullable=False),
     Column("at", Utc, nullable=False),
-    # The token (its id) that did it; empty for the gateway itself.
+    # Who did it (`gateway.audit.Actor`), and from where.
     _text("actor"),
+    _text("peer"),
     Column("action", String(32), nullable=False),
     Column("object", String(16), nullable=False),
     _id("object_id", nullable=False),
     _json("facts", "{}"),
-    Index("ix_audit_account_id_id", "account_id", "id"),
+    # Triggers hold it: a row is neither changed nor removed.
+    Index("ix_audit_listing", "account_id", "at", "id"),
+    Index("ix_audit_at_id", "at", "id"),
 )
 
 idempotency = Table(

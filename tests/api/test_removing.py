@@ -89,7 +89,7 @@ async def test_a_fax_is_removed_with_all_that_was_kept_of_it(
         assert [one.id for one in await attempts.of_fax(connection, fax.id)] == [call.id]
         entry = await smtplog.find(connection, alice.entry.id, alice.account.id)
         assert (entry.subject, [attachment.name for attachment in entry.attachments]) == ("", [""])
-        [remains] = await audit.of_account(connection, fax.account_id)
+        [remains] = await audit.page(connection, fax.account_id)
         who = await accounts.token(connection, alice.token, datetime.now(UTC))
     assert who is not None
     assert (remains.actor, remains.action, remains.object, remains.object_id) == (who.id, "removed", "fax", fax.id)
@@ -114,7 +114,7 @@ async def test_the_document_is_removed_and_the_rest_is_kept(
     assert (await client.get(address, headers=alice.headers)).status_code == 200
     assert (await client.delete(f"{address}/attachment", headers=alice.headers)).status_code == 404
     async with store.read() as connection:
-        assert [entry.action for entry in await audit.of_account(connection, fax.account_id)] == ["document removed"]
+        assert [entry.action for entry in await audit.page(connection, fax.account_id)] == ["document removed"]
 
 
 async def test_what_another_fax_still_needs_stays_until_that_one_goes_too(

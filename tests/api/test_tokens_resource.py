@@ -12,11 +12,11 @@ from admin_api.app import api
 from admin_api.representation import gregorian
 from admin_api.server import Server
 from admin_api.throttle import FREE, MOST_PEERS, MOST_SECONDS, Throttle, TooManyTries
-from gateway.administration import Administration
 from gateway.ports import Documents
 from gateway.store import tables
 from gateway.store.engine import Store
 from gateway.store.wake import Wake
+from gateway.tokens import Tokens
 from tests.api.house import AS_SUPERUSER, House, Tenant
 from tests.conftest import MovedClock
 
@@ -179,7 +179,7 @@ async def test_guesses_are_slowed_down(
     answer = await guess(99)
     assert (answer.headers["retry-after"], answer.json()["message"]) == ("1", "too_many_requests")
     # A token that is known to be good works on, from the same address; and its success ends the slowing down.
-    _, unseen = await Administration(store, wake, clock).add_token(alice.account.id, "made meanwhile")
+    _, unseen = await Tokens(store, clock).add(alice.account.id, "made meanwhile")
     assert await reads(client, alice, unseen) == 429
     assert await reads(client, alice, alice.token) == 200
     assert await reads(client, alice, unseen) == 200

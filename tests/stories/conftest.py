@@ -19,12 +19,14 @@ import pytest
 from gateway.accounts import Account, Faxbox
 from gateway.administration import Administration
 from gateway.app import App
+from gateway.audit import AuditEntry
 from gateway.fax import Attempt, CallResult, Direction, Fax, Progress, Status
 from gateway.lines.loopback import LoopbackLine
 from gateway.ports import CallOrder, CallRecord, LineStatus
 from gateway.settings import read
 from gateway.smtplog import SmtplogEntry
-from gateway.store import attempts, smtplog
+from gateway.store import attempts, audit, smtplog
+from gateway.store.listing import Window
 from tests.conftest import MovedClock
 from tests.documents import papers
 from tests.reading import all_faxes
@@ -150,6 +152,12 @@ class House:
     async def smtplog(self) -> list[SmtplogEntry]:
         async with self.app.store.read() as connection:
             return await smtplog.page(connection, self.account.id)
+
+    async def audit(self, kind: str = "fax") -> list[AuditEntry]:
+        """What is in the audit log of such objects, the oldest first."""
+        async with self.app.store.read() as connection:
+            found = await audit.page(connection, self.account.id, Window(ascending=True))
+        return [entry for entry in found if entry.object == kind]
 
     async def mail(self, to: str, subject: str = "") -> EmailMessage:
         """Wait for the mail that this person gets, whose subject begins so."""

@@ -7,6 +7,7 @@ from email.message import EmailMessage
 
 import pytest
 
+from gateway.audit import OPERATOR
 from gateway.fax import CallResult, Fax, Progress, Status
 from gateway.outbound.cancel import cancel
 from gateway.ports import CallRecord, CallState
@@ -114,7 +115,7 @@ async def test_it_is_hung_up_where_the_fax_is_cancelled(survivor: Survivor) -> N
     house = survivor.house
     await survivor.is_followed()
     hanging_up = asyncio.create_task(hung_up(survivor, CUT))
-    await cancel(house.app.store, house.app.wake, house.clock, house.account.id, survivor.fax.id)
+    await cancel(house.app.store, house.app.wake, house.clock, house.account.id, survivor.fax.id, OPERATOR)
     await hanging_up
     fax = await house.fax(Status.CANCELLED)
     assert [call.outcome for call in await house.calls(fax)] == ["failed", "cancelled"]

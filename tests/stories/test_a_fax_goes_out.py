@@ -8,6 +8,7 @@ from email.message import EmailMessage
 
 import pytest
 
+from gateway.audit import OPERATOR
 from gateway.fax import Status
 from gateway.outbound.cancel import cancel
 from tests.stories.conftest import BUSY, FAX_MACHINE, House
@@ -46,6 +47,16 @@ async def test_a_clerk_mails_a_pdf_and_it_is_faxed(house: House, letter: EmailMe
     [call] = await house.calls(fax)
     assert call.outcome == "completed"
     assert call.from_number == "+12025550101"
+
+    async def noted() -> bool | None:
+        return True if len(await house.audit()) == 2 else None
+
+    await house.until(noted, "the audit log to have it")
+    sent, told = await house.audit()
+    assert (sent.action, sent.actor, sent.peer) == ("sent", "alice@example.com", "127.0.0.1")
+    assert sent.facts == {"destination": FAX_MACHINE, "via": "smtp"}
+    assert (told.action, told.actor, told.facts["recipient"]) == ("told", "", "alice@example.com")
+    assert sent.object_id == told.object_id == fax.id
 
 
 async def test_a_number_is_dialled_as_people_write_it(house: House, letter: EmailMessage) -> None:
@@ -112,7 +123,7 @@ async def test_a_live_call_is_cancelled_by_hanging_up(house: House, letter: Emai
 
     await house.until(answered, "the call to be answered")
     [fax] = await house.faxes()
-    await cancel(house.app.store, house.app.wake, house.clock, house.account.id, fax.id)
+    await cancel(house.app.store, house.app.wake, house.clock, house.account.id, fax.id, OPERATOR)
     fax = await house.fax(Status.CANCELLED)
     [call] = await house.calls(fax)
     assert call.outcome == "cancelled"

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.administration import Administration
 from gateway.fax import Status
+from gateway.tokens import Tokens
 from tests.smtp.test_bounces import UNKNOWN_USER, group, plain, report
 from tests.stories.conftest import FAX_MACHINE, House
 
@@ -41,8 +41,9 @@ async def test_a_receipt_comes_back(house: House, letter: EmailMessage) -> None:
     assert address.endswith("@bounces.example.com")
     assert receipt["From"].addresses[0].addr_spec == "faxgate@fax.example.com"  # what people see stays as it was
 
-    administration = Administration(house.app.store, house.app.wake, house.clock)
-    _, token = await administration.add_token(house.account.id, "test", scopes=["read", "send", "admin"])
+    _, token = await Tokens(house.app.store, house.clock).add(
+        house.account.id, "test", scopes=["read", "send", "admin"]
+    )
     base = f"http://{house.app.addresses.api}/v2/accounts/{house.account.id}/notifications"
     async with httpx.AsyncClient(headers={"X-Auth-Token": token}) as client:
 

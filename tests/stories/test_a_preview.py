@@ -20,6 +20,7 @@ from admin_api.answers import FaxPreview
 from gateway.administration import Administration
 from gateway.documents.page import THUMBNAIL
 from gateway.fax import Status
+from gateway.tokens import Tokens
 from tests.documents import papers
 from tests.origin import Origin
 from tests.stories.conftest import FAX_MACHINE, House
@@ -51,8 +52,7 @@ class Program:
 
 @pytest.fixture
 async def program(house: House) -> AsyncIterator[Program]:
-    administration = Administration(house.app.store, house.app.wake, house.clock)
-    _, token = await administration.add_token(house.account.id, "Program")
+    _, token = await Tokens(house.app.store, house.clock).add(house.account.id, "Program")
     base = f"http://{house.app.addresses.api}/v2/accounts/{house.account.id}"
     async with httpx.AsyncClient(base_url=base, headers={"X-Auth-Token": token}, timeout=60) as client:
         yield Program(house, client)
@@ -117,8 +117,7 @@ async def test_what_is_shown_is_what_is_sent(program: Program) -> None:
 
 async def test_the_rendering_and_the_cover_are_the_faxboxs_where_the_order_leaves_them(program: Program) -> None:
     house = program.house
-    administration = Administration(house.app.store, house.app.wake, house.clock)
-    await administration.change_faxbox(
+    await Administration(house.app.store, house.app.wake, house.clock).change_faxbox(
         house.account.id, house.alice.id, lambda box: replace(box, cover_page="always", resolution="standard")
     )
     standard = await program.put(papers.letter())

@@ -9,6 +9,7 @@ from email.policy import SMTP, default
 import aiosmtplib
 import pytest
 
+from gateway.audit import OPERATOR
 from gateway.fax import Status
 from gateway.outbound.cancel import cancel
 from gateway.store import notices
@@ -131,7 +132,7 @@ async def test_a_fax_cancelled_in_the_queue_is_reported(house: House, letter: Em
         return next((fax.id for fax in await house.faxes() if fax.attempts and fax.status is Status.PENDING), None)
 
     fax_id = await house.until(waiting, "the fax waiting for its next call")
-    await cancel(house.app.store, house.app.wake, house.clock, house.account.id, fax_id)
+    await cancel(house.app.store, house.app.wake, house.clock, house.account.id, fax_id, OPERATOR)
     [notice] = await told(house, 1)
     assert notice.kind == "dsn_failed"
     [mail] = house.mails()

@@ -11,6 +11,7 @@ from standardwebhooks.webhooks import Webhook
 
 from gateway.administration import Administration
 from gateway.fax import Status
+from gateway.tokens import Tokens
 from tests.notices.receiver import receiving
 from tests.stories.conftest import FAX_MACHINE, House
 
@@ -19,9 +20,7 @@ pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=Tr
 
 
 async def asked(house: House, *, path: str = "", method: str = "GET", body: Any = None) -> Any:
-    token = await Administration(house.app.store, house.app.wake, house.clock).add_token(
-        house.account.id, "test", scopes=["read", "send", "admin"]
-    )
+    token = await Tokens(house.app.store, house.clock).add(house.account.id, "test", scopes=["read", "send", "admin"])
     url = f"http://{house.app.addresses.api}/v2/accounts/{house.account.id}/notifications{path}"
     async with httpx.AsyncClient(headers={"X-Auth-Token": token[1]}) as client:
         answer = await client.request(method, url, json=body)

@@ -141,6 +141,13 @@ async def test_an_uploaded_document_arrives(office: Office, tmp_path: Path) -> N
     assert received["from"].endswith(ALICE.removeprefix("+"))
     document = await office.client.get(f"/inbox/{received['id']}/attachment")
     assert document.content.startswith(b"%PDF-")
+    log = f"http://{office.app.addresses.api}/v2/accounts/{office.account_id}/audit"
+    noted = {
+        one["action"]: one for one in (await office.client.get(log, params={"filter_object": "fax"})).json()["data"]
+    }
+    assert noted["sent"]["object_id"] == fax["id"]
+    assert noted["sent"]["actor"] == noted["document read"]["actor"] != ""
+    assert noted["sent"]["facts"] == {"destination": BOB, "via": "api"}
 
 
 async def test_a_document_at_a_url_is_fetched_and_arrives(office: Office, origin: Origin) -> None:

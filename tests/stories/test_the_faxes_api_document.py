@@ -19,8 +19,8 @@ from typing import Any
 import pypdf
 import pytest
 
-from gateway.administration import Administration
 from gateway.fax import Direction, Status
+from gateway.tokens import Tokens
 from tests.documents import papers
 from tests.stories.conftest import House
 
@@ -242,8 +242,7 @@ async def my_server() -> AsyncIterator[MyServer]:
 
 @pytest.fixture
 async def reader(house: House, my_server: MyServer, tmp_path: Path) -> Reader:
-    administration = Administration(house.app.store, house.app.wake, house.clock)
-    _, token = await administration.add_token(house.account.id, "Reader")
+    _, token = await Tokens(house.app.store, house.clock).add(house.account.id, "Reader")
     folder = tmp_path / "terminal"
     folder.mkdir()
     papers.file(folder / "fax.pdf", papers.letter(pages=2))
