@@ -16,6 +16,7 @@ from typing_extensions import TypedDict
 
 from admin_api import paging, spending
 from admin_api.auth import ADMIN, account_of, actor, caller
+from admin_api.callers import Allowed, Blocked
 from admin_api.changes import decided, given, of_fields, partial_of
 from admin_api.envelope import revision_of, success
 from admin_api.operations import ACCOUNT, Operation
@@ -31,6 +32,7 @@ from gateway.store.engine import Store
 from gateway.store.listing import Place
 
 FIXED = ("id", "created", "auth_token")
+LISTS = ("domains", "signing_domains", "trusted_networks", "blocked_callers", "allowed_callers")
 
 
 class AccountFields(BaseModel):
@@ -80,6 +82,8 @@ class AccountFields(BaseModel):
         description="For how many days a fax is kept after its end, with all that is known of its content; until it is "
         "removed where this is null.",
     )
+    blocked_callers: Blocked = []
+    allowed_callers: Allowed = []
     parent_id: str | None = Field(
         default=None, pattern="^[0-9a-f]{32}$", description="The account above it, whose admins act for it."
     )
@@ -105,6 +109,8 @@ class AccountDetail(TypedDict):
     signing_domains: list[str]
     trusted_networks: list[str]
     keep_days: int | None
+    blocked_callers: list[str]
+    allowed_callers: list[str]
     parent_id: str | None
     number_rules: dict[str, list[str]]
     limits: dict[str, dict[str, int]]
@@ -236,6 +242,8 @@ class Accounts:
             signing_domains=fields.signing_domains,
             trusted_networks=fields.trusted_networks,
             keep_days=fields.keep_days,
+            blocked_callers=fields.blocked_callers,
+            allowed_callers=fields.allowed_callers,
         )
         made = {**shown(account), "auth_token": token}
         return success(request, made, revision=str(account.revision), status=201)
@@ -252,7 +260,7 @@ class Accounts:
             kept = {} if superuser else {name: now[name] for name in SUPERUSERS}
             fields = decided(request, AccountFields, {**kept, **data}, now, FIXED)
             spent = spending.stored(fields.number_rules, fields.limits, fields.sender_limits)
-            lists = {name: tuple(getattr(fields, name)) for name in ("domains", "signing_domains", "trusted_networks")}
+            lists = {name: tuple(getattr(fields, name)) for name in LISTS}
             return replace(account, **{**fields.model_dump(), **lists, **spent})
 
         account = await self._acting(request).change_account(account_of(request), decide, superuser=superuser)
@@ -288,6 +296,8 @@ def shown(account: Account) -> dict[str, object]:
         "signing_domains": list(account.signing_domains),
         "trusted_networks": list(account.trusted_networks),
         "keep_days": account.keep_days,
+        "blocked_callers": list(account.blocked_callers),
+        "allowed_callers": list(account.allowed_callers),
         "parent_id": account.parent_id,
         **spending.shown(account),
     }

@@ -7,6 +7,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from typing_extensions import TypedDict
 
 from admin_api import spending
+from admin_api.callers import Allowed, Blocked
 from admin_api.representation import gregorian
 from admin_api.spending import Limits, NumberRules
 from gateway import options
@@ -179,6 +180,8 @@ class FaxboxFields(BaseModel):
     scanners: list[ScannerFields] = Field(
         default=[], max_length=MOST, description="Office scanners that send through it. Superuser only."
     )
+    blocked_callers: Blocked = []
+    allowed_callers: Allowed = []
 
 
 class FaxboxDetail(TypedDict):
@@ -207,6 +210,8 @@ class FaxboxDetail(TypedDict):
     mail_options: list[str]
     trusted_networks: list[str]
     scanners: list[dict[str, Any]]
+    blocked_callers: list[str]
+    allowed_callers: list[str]
     number_rules: dict[str, list[str]]
     limits: dict[str, dict[str, int]]
     sender_limits: dict[str, dict[str, int]]
@@ -248,6 +253,8 @@ def shown(box: Faxbox) -> dict[str, Any]:
         "mail_options": list(box.mail_options),
         "trusted_networks": list(box.trusted_networks),
         "scanners": [asdict(scanner) for scanner in box.scanners],
+        "blocked_callers": list(box.blocked_callers),
+        "allowed_callers": list(box.allowed_callers),
         **spending.shown(box),
         "callback_secret": box.callback_secret,
     }
@@ -278,6 +285,8 @@ def settings(fields: FaxboxFields) -> dict[str, Any]:
         "mail_options": tuple(dict.fromkeys(fields.mail_options)),
         "trusted_networks": tuple(fields.trusted_networks),
         "scanners": tuple(Scanner(**scanner.model_dump()) for scanner in fields.scanners),
+        "blocked_callers": tuple(fields.blocked_callers),
+        "allowed_callers": tuple(fields.allowed_callers),
         "t38": fields.media.fax_option,
         "inbound_email": tuple(told.inbound.email.send_to),
         "outbound_email": tuple(told.outbound.email.send_to),

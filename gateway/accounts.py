@@ -55,6 +55,10 @@ class Account:
     """Whose permitted senders need no proof here: its own mail servers."""
     keep_days: int | None = None
     """For how long its faxes are kept after their end; None: until somebody removes them."""
+    blocked_callers: tuple[str, ...] = ()
+    """Whose faxes are junk (`gateway.callers`), in its faxboxes that do not say otherwise."""
+    allowed_callers: tuple[str, ...] = ()
+    """Whose are not; those of all others then are."""
 
 
 NEVER, ALWAYS, WITH_TEXT = COVER_PAGES = "never", "always", "text"
@@ -151,6 +155,9 @@ class Faxbox:
     trusted_networks: tuple[str, ...] = ()
     """Whose permitted senders need no proof for this faxbox."""
     scanners: tuple[Scanner, ...] = ()
+    blocked_callers: tuple[str, ...] = ()
+    """As those of the account, which they go before."""
+    allowed_callers: tuple[str, ...] = ()
 
     def secrets(self, now: datetime) -> tuple[str, ...]:
         """With which its callbacks are signed now, the newest first."""

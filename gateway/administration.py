@@ -85,6 +85,8 @@ class Administration(Acting):
         signing_domains: Sequence[str] = (),
         trusted_networks: Sequence[str] = (),
         keep_days: int | None = None,
+        blocked_callers: Sequence[str] = (),
+        allowed_callers: Sequence[str] = (),
     ) -> tuple[Account, str]:
         """A new account, and a token with all rights on it, which is shown once and stored only as a hash."""
         now = self._clock.now()
@@ -106,6 +108,8 @@ class Administration(Acting):
                 signing_domains=tuple(signing_domains),
                 trusted_networks=tuple(trusted_networks),
                 keep_days=keep_days,
+                blocked_callers=tuple(blocked_callers),
+                allowed_callers=tuple(allowed_callers),
             )
         )
         token = secrets.token_hex(32)
@@ -193,6 +197,8 @@ class Administration(Acting):
         sender_limits: Mapping[str, dict[str, int]] | None = None,
         trusted_networks: Sequence[str] = (),
         scanners: Sequence[Scanner] = (),
+        blocked_callers: Sequence[str] = (),
+        allowed_callers: Sequence[str] = (),
         superuser: bool = True,
     ) -> Faxbox:
         """A new faxbox. `address_domain` may be written as an address. Raises NotFound for an unknown account."""
@@ -233,6 +239,8 @@ class Administration(Acting):
                 sender_limits=dict(sender_limits or {}),
                 trusted_networks=tuple(trusted_networks),
                 scanners=tuple(scanners),
+                blocked_callers=tuple(blocked_callers),
+                allowed_callers=tuple(allowed_callers),
             )
             box = checks.faxbox(box, account.country)
             await _check_rights(connection, None, box, superuser=superuser)

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
+from gateway import callers
 from gateway.accounts import SENDER_POLICIES, Account, Faxbox, Scanner, check_permit
 from gateway.errors import BadField, BadNumber, NotFound
 from gateway.networks import network
@@ -24,6 +25,9 @@ T = TypeVar("T")
 
 MOST = 100
 """Entries of a list."""
+
+MOST_CALLERS = 1000
+"""Entries of a list of callers."""
 
 MOST_RETRIES = 20
 MOST_CALLS = 10_000
@@ -56,6 +60,8 @@ def account(given: Account) -> Account:
         number_rules=_rules(given.number_rules),
         signing_domains=tuple(signing),
         trusted_networks=_networks("trusted_networks", given.trusted_networks),
+        blocked_callers=_callers("blocked_callers", given.blocked_callers, country),
+        allowed_callers=_callers("allowed_callers", given.allowed_callers, country),
     )
 
 
@@ -92,6 +98,8 @@ def faxbox(given: Faxbox, country: str) -> Faxbox:
         number_rules=_rules(given.number_rules),
         trusted_networks=_networks("trusted_networks", given.trusted_networks),
         scanners=tuple(_scanner(one) for one in _bounded("scanners", given.scanners)),
+        blocked_callers=_callers("blocked_callers", given.blocked_callers, country),
+        allowed_callers=_callers("allowed_callers", given.allowed_callers, country),
     )
 
 
@@ -186,10 +194,15 @@ def _name(name: str) -> str:
     return kept
 
 
-def _bounded(field: str, entries: Sequence[T]) -> Sequence[T]:
-    if len(entries) > MOST:
-        raise BadField(field, f"At most {MOST} entries.")
+def _bounded(field: str, entries: Sequence[T], most: int = MOST) -> Sequence[T]:
+    if len(entries) > most:
+        raise BadField(field, f"At most {most} entries.")
     return entries
+
+
+def _callers(field: str, written: Sequence[str], country: str) -> tuple[str, ...]:
+    entries = (callers.checked(field, one, country) for one in _bounded(field, written, MOST_CALLERS))
+    return tuple(dict.fromkeys(entries))
 
 
 def _custom_address(written: str) -> tuple[str, str]:

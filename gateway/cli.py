@@ -62,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--language", default="en", help="in which people are told of its faxes: en, de")
     add.add_argument("--max-calls", type=int, default=4, help="outgoing calls at a time")
     add.add_argument("--keep-days", type=int, help="for how long faxes are kept after their end; for ever without it")
+    _caller_lists(add)
     _add(account, "list", _showing(_account_list), "list the accounts")
 
     faxbox = commands.add_parser("faxbox", help="faxboxes").add_subparsers(required=True, metavar="COMMAND")
@@ -81,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     box.add_argument("--retries", type=int, default=3, help="calls after the first one that failed")
     box.add_argument("--body-as-page", action="store_true", help="fax the text of a mail that has no document")
     box.add_argument("--resume", action="store_true", help="after a call that was cut off send the missing pages only")
+    _caller_lists(box)
     listing = _add(faxbox, "list", _showing(_faxbox_list), "list the faxboxes of an account")
     listing.add_argument("account", metavar="ACCOUNT")
 
@@ -149,6 +151,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _caller_lists(parser: argparse.ArgumentParser) -> None:
+    entry = "a number, +4420*, a country, anonymous or *; may be repeated"
+    parser.add_argument("--block-caller", action="append", default=[], help=f"whose faxes are junk: {entry}")
+    parser.add_argument("--allow-caller", action="append", default=[], help=f"whose alone are not: {entry}")
+
+
 def _add(commands: Any, name: str, command: Command, help_text: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=help_text, description=help_text)
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -200,6 +208,8 @@ async def _account_add(desk: "Desk", options: argparse.Namespace) -> Any:
         language=options.language,
         max_calls=options.max_calls,
         keep_days=options.keep_days,
+        blocked_callers=options.block_caller,
+        allowed_callers=options.allow_caller,
     )
     return {**asdict(account), "auth_token": token}
 
@@ -233,6 +243,8 @@ async def _faxbox_add(desk: "Desk", options: argparse.Namespace) -> Any:
         retries=options.retries,
         body_as_page=options.body_as_page,
         resume=options.resume,
+        blocked_callers=options.block_caller,
+        allowed_callers=options.allow_caller,
     )
     return asdict(box)
 

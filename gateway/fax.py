@@ -260,6 +260,11 @@ class Fax:
     result: CallResult | None = None
     error: str = ""
     """Plain words for people; empty when all is well."""
+    junk: str = ""
+    """Why it is not wanted (`gateway.callers`), in plain words: it lies apart, and nobody is told of it at once. Empty
+    where it is, or was taken out."""
+    junk_told_at: datetime | None = None
+    """When a digest has told of it."""
     notifications: dict[str, object] = field(default_factory=dict)
     """The Faxes API's own: {"email": {"send_to": ...}, "sms": {"send_to": ...}}."""
 

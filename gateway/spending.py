@@ -208,6 +208,11 @@ def denied(rules: Rules, destination: str) -> str:
     return "no number is" if entry == ANY else f"numbers of {entry} are not"
 
 
+def rank(entry: str, number: str, *, denies: bool) -> tuple[int, int] | None:
+    """How much an entry says of a number, E.164: the more, the greater; None where it does not fit."""
+    return _about(number).rank(entry, denies=denies)
+
+
 @dataclass(frozen=True, slots=True)
 class _About:
     number: str

@@ -39,7 +39,20 @@ def made(done: subprocess.CompletedProcess[str]) -> Any:
 
 
 def test_an_account_a_faxbox_and_a_fax(faxgate: Faxgate, tmp_path: Path) -> None:
-    account = made(faxgate("account", "add", "Practice", "--domain", "fax.example.com", "--timezone", "Europe/Paris"))
+    account = made(
+        faxgate(
+            "account",
+            "add",
+            "Practice",
+            "--domain",
+            "fax.example.com",
+            "--timezone",
+            "Europe/Paris",
+            "--block-caller",
+            "anonymous",
+        )
+    )
+    assert account["blocked_callers"] == ["anonymous"]
     assert len(account["id"]) == 32
     assert account["language"] == "en"
     assert len(account["auth_token"]) == 64
@@ -48,7 +61,11 @@ def test_an_account_a_faxbox_and_a_fax(faxgate: Faxgate, tmp_path: Path) -> None
     assert box["account_id"] == account["id"]
     assert box["numbers"] == ["+12025550101"]
     assert not box["resume"]
-    assert made(faxgate("faxbox", "add", "Practice", "Back", "--resume"))["resume"]
+    back = made(
+        faxgate("faxbox", "add", "Practice", "Back", "--resume", "--allow-caller", "*", "--block-caller", "+44 20*")
+    )
+    assert back["resume"]
+    assert (back["blocked_callers"], back["allowed_callers"]) == (["+4420*"], ["*"])
     assert [one["name"] for one in made(faxgate("account", "list"))] == ["Practice"]
     assert [one["id"] for one in made(faxgate("faxbox", "list", account["id"]))][:1] == [box["id"]]
 

@@ -106,6 +106,8 @@ async def _accounts(connection: AsyncConnection, query: Select[Any], *, lock: bo
                 "domains": tuple(domains.get(row["id"], ())),
                 "signing_domains": tuple(row["signing_domains"]),
                 "trusted_networks": tuple(row["trusted_networks"]),
+                "blocked_callers": tuple(row["blocked_callers"]),
+                "allowed_callers": tuple(row["allowed_callers"]),
                 "number_rules": _rules(row),
             }
         )
@@ -234,9 +236,19 @@ async def _faxboxes(connection: AsyncConnection, query: Select[Any]) -> list[Fax
     ]
 
 
+_LISTS = (
+    "permits",
+    "inbound_email",
+    "outbound_email",
+    "mail_options",
+    "trusted_networks",
+    "blocked_callers",
+    "allowed_callers",
+)
+
+
 def _box(row: RowMapping, numbers: list[str], address_domain: str, generated_domain: str) -> Faxbox:
-    listed = ("permits", "inbound_email", "outbound_email", "mail_options", "trusted_networks")
-    lists = {name: tuple(row[name]) for name in listed}
+    lists = {name: tuple(row[name]) for name in _LISTS}
     lists["scanners"] = tuple(Scanner(**scanner) for scanner in row["scanners"])
     domains = {"address_domain": address_domain, "generated_domain": generated_domain}
     return Faxbox(**{**row, **lists, **domains, "numbers": tuple(numbers), "number_rules": _rules(row)})

@@ -41,6 +41,14 @@ def _json(name: str, empty: str = "[]") -> Column[Any]:
     return Column(name, Json, nullable=False, server_default=text(f"'{empty}'"))
 
 
+JUNK = "junk <> ''"
+"""As indexes and queries have it: SQLite takes an index for what says the same word for word."""
+
+
+def _index_of_junk(name: str, *columns: str) -> Index:
+    return Index(name, *columns, postgresql_where=text(JUNK), sqlite_where=text(JUNK))
+
+
 account = Table(
     "account",
     metadata,
@@ -58,6 +66,8 @@ account = Table(
     _json("signing_domains"),
     _json("trusted_networks"),
     Column("keep_days", Integer, nullable=True),
+    _json("blocked_callers"),
+    _json("allowed_callers"),
     Column("created_at", Utc, nullable=False),
     Column("revision", Integer, nullable=False),
 )
@@ -89,6 +99,8 @@ faxbox = Table(
     _json("mail_options"),
     _json("trusted_networks"),
     _json("scanners"),
+    _json("blocked_callers"),
+    _json("allowed_callers"),
     _text("callback_secret"),
     _text("former_secret"),
     Column("former_secret_until", Utc, nullable=True),
@@ -209,6 +221,9 @@ fax = Table(
     Column("progress", Json, nullable=True),
     Column("result", Json, nullable=True),
     _text("error"),
+    # Why a received fax is not wanted, and when a digest has told of it.
+    _text("junk"),
+    Column("junk_told_at", Utc, nullable=True),
     _json("notifications", "{}"),
     Column("claim_token", String(32), nullable=True),
     Column("lease_until", Utc, nullable=True),
@@ -219,6 +234,17 @@ fax = Table(
     Index("ix_fax_repeat_key", "repeat_key"),
     Index("ix_fax_image_key", "image_key"),
     Index("ix_fax_submission_id", "submission_id"),
+    # Junk is rare: its folder, and what no digest has told of, are found without the faxes that are none.
+    _index_of_junk("ix_fax_junk", "account_id", "direction", "status", "created_at", "id"),
+    _index_of_junk("ix_fax_junk_told_at", "junk_told_at", "faxbox_id", "ended_at"),
+)
+
+junk_digest = Table(
+    "junk_digest",
+    metadata,
+    # A faxbox and the day (its own) of its last digest. The key is the limit: two processes cannot both insert it.
+    _id("faxbox_id", ForeignKey("faxbox.id", ondelete="CASCADE"), primary_key=True),
+    Column("day", String(10), primary_key=True),
 )
 
 attempt = Table(

@@ -112,6 +112,18 @@ async def test_domains_calls_and_parents_are_the_superusers(client: httpx.AsyncC
         assert made(answer, 200).items() >= data.items()
 
 
+async def test_whose_faxes_are_junk_is_an_accounts_own_to_say(client: httpx.AsyncClient, house: House) -> None:
+    alice = house.alice
+    item = f"{ACCOUNTS}/{alice.account.id}"
+    data = {"blocked_callers": ["(202) 555-0190", "+44 20*"], "allowed_callers": ["*"]}
+    changed = made(await client.patch(item, json={"data": data}, headers=alice.headers), 200)
+    assert (changed["blocked_callers"], changed["allowed_callers"]) == (["+12025550190", "+4420*"], ["*"])
+    child = {"name": "child", "blocked_callers": ["anonymous"]}
+    assert made(await client.put(item, json={"data": child}, headers=alice.headers))["blocked_callers"] == ["anonymous"]
+    answer = await client.post(item, json={"data": {"name": "alice"}}, headers=alice.headers)
+    assert (made(answer, 200)["blocked_callers"], made(answer, 200)["allowed_callers"]) == ([], [])
+
+
 async def test_post_replaces_and_patch_merges(client: httpx.AsyncClient, house: House) -> None:
     account = await make(client, name="Carol", domains=["c.example"], timezone="Europe/Paris", max_calls=9)
     item = f"{ACCOUNTS}/{account['id']}"
@@ -140,6 +152,8 @@ BAD: list[tuple[object, str]] = [
     ({"name": "x", "language": "xx"}, "language"),
     ({"name": "x", "language": "../de"}, "language"),
     ({"name": "x", "max_calls": 0}, "max_calls"),
+    ({"name": "x", "blocked_callers": ["+4420"]}, "blocked_callers"),
+    ({"name": "x", "allowed_callers": "*"}, "allowed_callers"),
     ({"name": "x", "max_calls": "4"}, "max_calls"),
     ({"name": "x", "parent_id": "0" * 32}, "parent_id"),
     ({"name": "x", "id": "0" * 32}, "id"),

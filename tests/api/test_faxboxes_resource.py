@@ -48,6 +48,8 @@ FULL: dict[str, Any] = {
     "cover_page": {"when": "always", "confidentiality": "For the named person alone."},
     "mails": {"show": "nothing", "attach": "both"},
     "mail_options": ["cover", "at"],
+    "blocked_callers": ["+12025550190", "anonymous"],
+    "allowed_callers": ["+1*", "GB"],
 }
 CLEAR: dict[str, Any] = {
     "caller_id": "",
@@ -68,6 +70,8 @@ CLEAR: dict[str, Any] = {
     "mail_options": [],
     "trusted_networks": [],
     "scanners": [],
+    "blocked_callers": [],
+    "allowed_callers": [],
 }
 
 
@@ -152,6 +156,9 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"retries": -1}, "retries"),
     ({"retries": 1.5}, "retries"),
     ({"retries": True}, "retries"),
+    ({"blocked_callers": ["+4420"]}, "blocked_callers"),
+    ({"allowed_callers": ["*", "ghost"]}, "allowed_callers"),
+    ({"allowed_callers": ["*"] * 1001}, "allowed_callers"),
     ({"smtp_permission_list": "alice@example.com"}, "smtp_permission_list"),
     ({"smtp_permission_list": ["("]}, "smtp_permission_list"),
     ({"smtp_permission_list": [".*\ud800"]}, "smtp_permission_list.0"),
