@@ -113,6 +113,7 @@ class FaxDetail(TypedDict):
     priority: NotRequired[str]
     cost_code: NotRequired[str]
     resubmitted_from: NotRequired[str]
+    junk: Annotated[NotRequired[str], Field(description="Why it is not wanted, in words; it lies in `junk` then.")]
 
 
 class PageShown(TypedDict):

@@ -23,6 +23,7 @@ from admin_api.events import Events
 from admin_api.faxboxes import Faxboxes
 from admin_api.faxes import Faxes
 from admin_api.health import Health
+from admin_api.junk import TakingOut
 from admin_api.notifications import Notifications
 from admin_api.numbers import Numbers
 from admin_api.openapi import Reference
@@ -37,6 +38,7 @@ from gateway.administration import Administration
 from gateway.clock import Clock
 from gateway.credentials import Credentials as CredentialsDesk
 from gateway.errors import FaxgateError
+from gateway.junk import Junk
 from gateway.outbound.order import Orders
 from gateway.outbound.preview import Previews
 from gateway.ports import Documents, Line
@@ -69,6 +71,7 @@ def api(
         *(Events(store, wake, clock).operations() if wake is not None else []),
         *(_sending(store, wake, clock, orders, previews) if wake and orders else []),
         *Removing(Removal(store=store, documents=documents, clock=clock)).operations(),
+        *(TakingOut(Junk(store=store, wake=wake, clock=clock)).operations() if wake is not None else []),
         *Smtplog(store).operations(),
         *Audit(store).operations(),
         *Calls(store).operations(),

@@ -1,6 +1,7 @@
-"""The four folders of an account's faxes: lists, items, documents.
+"""The folders of an account's faxes: lists, items, documents.
 
-`outgoing` and `incoming` list what is in progress, `outbox` and `inbox` what has ended. A client that made a fax goes
+`outgoing` and `incoming` list what is in progress, `outbox` and `inbox` what has ended, but for received faxes that are
+not wanted (`gateway.callers`), which lie in `junk`. A client that made a fax goes
 on asking `outgoing/{id}` for its status, so an item of outgoing and incoming is found there after its end, too.
 """
 
@@ -69,20 +70,28 @@ class Folder:
     listed: frozenset[Status]
     shown: frozenset[Status]
     """What an item may be to be found here."""
+    junk: bool | None = False
+    """Whether its faxes are not wanted; None where both are here."""
+
+    def has(self, fax: Fax) -> bool:
+        right = self.junk is None or self.junk is bool(fax.junk)
+        return right and fax.direction is self.direction and fax.status in self.shown
 
 
 _ALL = frozenset(Status)
 
 OUTGOING = Folder(Direction.OUTBOUND, listed=_ALL - ENDED, shown=_ALL)
 OUTBOX = Folder(Direction.OUTBOUND, listed=ENDED, shown=ENDED)
-INCOMING = Folder(Direction.INBOUND, listed=_ALL - ENDED, shown=_ALL)
+INCOMING = Folder(Direction.INBOUND, listed=_ALL - ENDED, shown=_ALL, junk=None)
 INBOX = Folder(Direction.INBOUND, listed=ENDED, shown=ENDED)
-FOLDERS = {"outgoing": OUTGOING, "outbox": OUTBOX, "incoming": INCOMING, "inbox": INBOX}
+JUNK = Folder(Direction.INBOUND, listed=ENDED, shown=ENDED, junk=True)
+FOLDERS = {"outgoing": OUTGOING, "outbox": OUTBOX, "incoming": INCOMING, "inbox": INBOX, "junk": JUNK}
 LISTED = {
     "outgoing": "Faxes being sent",
     "outbox": "Faxes sent, or given up",
     "incoming": "Faxes being received",
     "inbox": "Faxes received",
+    "junk": "Faxes received that are not wanted",
 }
 
 
@@ -147,6 +156,7 @@ class Faxes:
                 _chosen(folder.listed, query),
                 query.window(),
                 query.only(),
+                junk=folder.junk,
             )
         page = paging.page(query, found, _place)
         revision = revision_of([*((fax.id, fax.revision) for fax in page.items), (page.next_start_key or "", 0)])
@@ -214,7 +224,7 @@ class Faxes:
             raise NotFound("There is no such fax.")
         async with self.store.read() as connection:
             fax = await faxes.find(connection, fax_id, account_of(request))
-            if fax.direction is not folder.direction or fax.status not in folder.shown:
+            if not folder.has(fax):
                 raise NotFound("There is no such fax here.")
             box = await accounts.known_faxbox(connection, fax.faxbox_id)
         return fax, box

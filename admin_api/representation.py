@@ -99,6 +99,8 @@ def fax_detail(fax: Fax, timezone: str) -> FaxDetail:
         shown["cost_code"] = fax.cost_code
     if fax.resubmitted_from:
         shown["resubmitted_from"] = fax.resubmitted_from
+    if fax.junk:
+        shown["junk"] = fax.junk
     return shown
 
 

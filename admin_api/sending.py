@@ -296,7 +296,7 @@ class Sending:
             raise NotFound("There is no such fax.")
         async with self.store.read() as connection:
             fax = await faxes.find(connection, fax_id, account_of(request))
-        if fax.direction is not direction or (ended and fax.ended_at is None):
+        if fax.direction is not direction or (ended and fax.ended_at is None) or fax.junk:
             raise NotFound("There is no such fax here.")
         return fax
 

@@ -12,12 +12,14 @@ Which file for what:
 
     fax, accounts, smtplog, audit, errors                                the nouns, and the one tree of errors
     numbers, options, spending           pure decisions: what number, what a sender may choose, what may be spent,
+    callers                              whose faxes are wanted
     retry, means, resuming                               what next, how, which pages,
     alerts, explanations, wording                        whether the operator is called, in what words
     ports                                protocols where something crosses a process
     routing, outbound/, inbound, dispatcher                              the flows of faxes
     notices, postman, places             who is told of what; telling them, until it is taken or refused; in what turn
     lateness, waiting                    telling, once, that a fax takes long; in what words
+    junk                                 telling, once a day, of faxes that are not wanted; taking one out
     credentials, passwords               with which mail programs log in; how they are written, hashed, compared
     administration, tokens, checks, history                              what is done to and told of what is stored
     acting                               on whose behalf, for the audit log

@@ -28,6 +28,7 @@ from gateway.errors import NotFound, OurTrouble
 from gateway.fetching import Fetcher
 from gateway.housekeeping import keep_house
 from gateway.inbound import Inbound
+from gateway.junk import Digests
 from gateway.lateness import watch_for_late
 from gateway.outbound.attempt import Calling
 from gateway.outbound.conclusion import Conclusion
@@ -212,6 +213,16 @@ class App:
             keep_house(self.store, self.documents, self.clock, spool), name="housekeeping"
         )
         self._stack.push_async_callback(_cancelled, keeping_house)
+        digests = Digests(
+            store=self.store,
+            wake=self.wake,
+            clock=self.clock,
+            templates=Templates(override=settings.templates_dir),
+            mail_from=operator.sender,
+            hostname=operator.hostname,
+            public_url=settings.public_url,
+        )
+        self._stack.push_async_callback(_cancelled, asyncio.create_task(digests.run(), name="digests of junk"))
         if settings.tell_after_seconds:
             after = timedelta(seconds=settings.tell_after_seconds)
             watching = asyncio.create_task(watch_for_late(self.store, self.wake, self.clock, after), name="lateness")

@@ -63,6 +63,14 @@ def discreet(fax: Fax, box: Faxbox | None) -> Fax:
     )
 
 
+def link_to(public_url: str, fax: Fax) -> str:
+    """Where the document of a fax is; empty where it has none, or nobody has said where the API is."""
+    if not public_url or not fax.image_key:
+        return ""
+    box = "outbox" if fax.direction is Direction.OUTBOUND else "junk" if fax.junk else "inbox"
+    return f"{public_url}/v2/accounts/{fax.account_id}/faxes/{box}/{fax.id}/attachment"
+
+
 @dataclass(frozen=True, slots=True)
 class Enclosures:
     documents: Documents
@@ -77,18 +85,12 @@ class Enclosures:
             pdf=await self._content(fax, fax.pdf_key) if PDF in wants and fax.pdf_key else None,
             tiff=await self._content(fax, fax.image_key) if TIFF in wants else None,
             picture=await self._picture(fax) if PICTURE in wants else None,
-            link="" if wants else self._link(fax),
+            link="" if wants else link_to(self.public_url, fax),
         )
 
     def kept(self, fax: Fax) -> Enclosed:
         """Only where the fax is."""
-        return Enclosed(link=self._link(fax))
-
-    def _link(self, fax: Fax) -> str:
-        if not self.public_url or not fax.image_key:
-            return ""
-        box = "inbox" if fax.direction is Direction.INBOUND else "outbox"
-        return f"{self.public_url}/v2/accounts/{fax.account_id}/faxes/{box}/{fax.id}/attachment"
+        return Enclosed(link=link_to(self.public_url, fax))
 
     async def _content(self, fax: Fax, key: str) -> bytes | None:
         try:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gateway.alerts import Operator
+from gateway.callers import why_junk
 from gateway.clock import Clock
 from gateway.documents.received import received as to_pdf
 from gateway.errors import FaxgateError
@@ -61,6 +62,7 @@ class Inbound:
             if box is None:
                 log.error("call %s to %s: no faxbox owns the number any more", call.call_id, call.to_number)
                 return
+            account = await accounts.account(connection, box.account_id)
             fax = Fax(
                 id=call.call_id,
                 account_id=box.account_id,
@@ -76,13 +78,15 @@ class Inbound:
                 destination=call.to_number,
                 retries=0,
                 attempts=1,
+                junk=why_junk(call.from_number, box, account, account.country),
                 progress=Progress(call_id=call.call_id, stage="answered"),
             )
             # The call record decides who is first; and it stays where the fax was removed since.
             if not await attempts.begin_once(connection, _call_record(fax, call)):
                 return
             await connection.run_sync(faxes.add, [fax])
-        log.info("fax %s: incoming from %s to %s", fax.id, call.from_number, call.to_number)
+        unwanted = f" (junk: {fax.junk})" if fax.junk else ""
+        log.info("fax %s: incoming from %s to %s%s", fax.id, call.from_number, call.to_number, unwanted)
 
     async def progressed(self, progress: Progress) -> None:
         log.info("fax %s: incoming, %s", progress.call_id, describe(progress))
@@ -125,7 +129,8 @@ class Inbound:
                 error="" if status is Status.RECEIVED else explain_received(result).sentence,
             )
             await attempts.finish(connection, fax.id, status, result)
-            if status is not Status.FAILED or _was_machine(result):
+            # Of junk a digest tells (`gateway.junk`).
+            if not fax.junk and (status is not Status.FAILED or _was_machine(result)):
                 await connection.run_sync(notices.add, await about_received(connection, ended, now))
             trouble = await about_trouble(connection, self.operator, fax, line, result, now)
             await connection.run_sync(notices.add, trouble)

@@ -152,6 +152,41 @@ def still_trying(head: Letterhead, fax: Fax, faxbox: Faxbox | None, account: Acc
     return _letter(head, faxbox, subject, "still_trying", facts, answers=fax).as_bytes()
 
 
+def junk_digest(
+    head: Letterhead,
+    named: Sequence[tuple[Fax, str]],
+    count: int,
+    faxbox: Faxbox,
+    account: Account,
+    *,
+    shows_names: bool = True,
+) -> bytes:
+    """Received faxes that are not wanted: `count` of them, of which the first are named, each with where it is (empty
+    where nobody has said where the API is). `shows_names`: also what the machines of the callers call themselves."""
+    say, zone = head.stationery.language, zone_of(faxbox, account)
+    facts: dict[str, object] = {
+        "count": count,
+        "more": count - len(named),
+        "faxes": [
+            {
+                "from": number_words(fax.from_number, say(UNKNOWN_NUMBER)),
+                "station": one_line(fax.result.remote_station_id, 40) if fax.result and shows_names else "",
+                "time": time_words(fax.created_at, zone, say),
+                "pages": say(pages_words(fax.pages)),
+                "why": say(one_line(fax.junk)),
+                "link": link,
+                "id": fax.id,
+            }
+            for fax, link in named
+        ],
+        "faxbox": one_line(faxbox.name, 80),
+        "account": one_line(account.name, 80),
+        "fax_id": "",
+    }
+    what = counted("{n} unwanted fax for {faxbox}", "{n} unwanted faxes for {faxbox}", count, faxbox=facts["faxbox"])
+    return _letter(head, faxbox, say(what), "junk_digest", facts).as_bytes()
+
+
 def operator_alert(head: Letterhead, alert: Alert, fax_id: str, line: str, words: str) -> bytes:
     """A call has met a trouble of ours. `words` are the line's own. In English, as the operator has no account."""
     facts: dict[str, object] = {

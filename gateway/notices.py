@@ -154,11 +154,11 @@ def _told(
     return [
         notices.new(kind, recipient, now, account_id=fax.account_id, fax_id=fax.id, way=way)
         for way, named in ((EMAIL, emails), (SMS, numbers), (CALLBACK, (url,)))
-        for recipient in _once(named)
+        for recipient in once(named)
     ]
 
 
-def _once(recipients: Iterable[str]) -> list[str]:
+def once(recipients: Iterable[str]) -> list[str]:
     """Each recipient once, however it is written."""
     found: dict[str, str] = {}
     for recipient in recipients:

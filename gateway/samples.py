@@ -8,9 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email import policy
 from types import MappingProxyType
+from typing import Any
 
 from gateway import checks
 from gateway.accounts import Account, Faxbox
+from gateway.callers import why_junk
+from gateway.enclosures import link_to
 from gateway.errors import BadField
 from gateway.fax import CallResult, Direction, Document, Fax, LeftOut, Status
 from gateway.letters import (
@@ -20,6 +23,7 @@ from gateway.letters import (
     inbound_failure,
     inbound_fax,
     inbound_stranded,
+    junk_digest,
     receipt,
     still_trying,
 )
@@ -84,6 +88,23 @@ _CAME = replace(
     left_out=(),
 )
 
+
+def _junk(caller: str, **changes: Any) -> Fax:
+    blocking = replace(_BOX, blocked_callers=("anonymous", "+1202*"))
+    why = why_junk(caller, blocking, _BOX, "US")
+    return replace(_CAME, from_number=caller, junk=why, image_key="i", **changes)
+
+
+_JUNK = (
+    _junk("", pages=1, created_at=NOW - timedelta(hours=7)),
+    _junk("+12025550190"),
+)
+
+
+def _link(fax: Fax) -> str:
+    return link_to("https://fax.example.com", fax)
+
+
 LETTERS: Mapping[str, Callable[[Letterhead, Account], bytes]] = MappingProxyType(
     {
         "receipt": lambda head, of: receipt(head, _SENT, _BOX, of),
@@ -99,6 +120,7 @@ LETTERS: Mapping[str, Callable[[Letterhead, Account], bytes]] = MappingProxyType
         "inbound_stranded": lambda head, of: inbound_stranded(
             head, _CAME, _BOX, of, [("alice@example.com", "552 5.3.4 Message size exceeds fixed limit")]
         ),
+        "junk_digest": lambda head, of: junk_digest(head, [(fax, _link(fax)) for fax in _JUNK], 2, _BOX, of),
         "inbound_failure": lambda head, of: inbound_failure(
             head, replace(_CAME, status=Status.FAILED, result=_NOTHING, pages=0), _BOX, of
         ),

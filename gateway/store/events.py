@@ -40,7 +40,7 @@ class Event:
     kind: str
     at: datetime
     data: dict[str, Any]
-    """status, stage, page, pages, rate, ecm, error."""
+    """status, stage, page, pages, rate, ecm, error; `junk` where it is true."""
 
 
 def begin(connection: Connection | AsyncConnection) -> None:
@@ -124,6 +124,7 @@ def _data(fax: Fax) -> dict[str, Any]:
     # While a call runs, the result that is stored is the last call's.
     result = None if fax.status is Status.PROCESSING else fax.result
     return {
+        **({"junk": True} if fax.junk else {}),
         "status": fax.status.value,
         "stage": live.stage if live else "",
         "page": live.page if live else result.pages if result else 0,

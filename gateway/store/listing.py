@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Select, and_, not_, or_, select, union_all
+from sqlalchemy import ColumnElement, Select, and_, not_, or_, select, text, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.fax import Direction, Status
@@ -100,10 +100,15 @@ async def faxes(
     statuses: Collection[Status],
     window: Window = NEWEST,
     only: Only = ALL,
+    *,
+    junk: bool | None = None,
 ) -> list[ListedFax]:
-    """Faxes of the account in these states."""
+    """Faxes of the account in these states; `junk` says whether they are those that are not wanted, or wanted."""
     of_account = and_(
-        _fax.c.account_id == account_id, _fax.c.direction == direction, *conditions(only, FAX_FIELDS, FAX_PRESENT)
+        _fax.c.account_id == account_id,
+        _fax.c.direction == direction,
+        *conditions(only, FAX_FIELDS, FAX_PRESENT),
+        *([] if junk is None else [text(tables.JUNK) if junk else _fax.c.junk == ""]),
     )
     ranges = [
         within(select(_fax.c.id, _fax.c.created_at), window, _fax.c.created_at, _fax.c.id)

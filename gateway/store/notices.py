@@ -27,10 +27,11 @@ INBOUND_KEPT, INBOUND_STRANDED = "inbound_kept", "inbound_stranded"
 INBOUND_FAX, INBOUND_FAILURE, RECEIPT, FAILURE = "inbound_fax", "inbound_failure", "receipt", "failure"
 STILL_TRYING = "still_trying"
 DSN_DELIVERED, DSN_FAILED, DSN_DELAYED = DSNS = "dsn_delivered", "dsn_failed", "dsn_delayed"
+JUNK_DIGEST = "junk_digest"
 OPERATOR_MAIL, OPERATOR_ALERT = "operator_mail", "operator_alert"
 """The kinds: a received fax, one that could not be received, a fax sent, a fax not sent, one that takes long; the last
-three as delivery status notifications; to the operator a mail to postmaster that is passed on, and a trouble of
-ours."""
+three as delivery status notifications; the junk of a day; to the operator a mail to postmaster that is passed
+on, and a trouble of ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,6 +56,7 @@ class Tenant:
     failed: Fax
     receiving: Fax
     received: Fax
+    junk: Fax
     entry: SmtplogEntry
     credential: Credential
     notice: Notice
@@ -140,6 +141,7 @@ async def tenant(store: Store, documents: Documents, name: str, number: str, par
             progress=Progress(call_id=new_id(), stage="page", rate=9600, page=1, remote_station_id="CALLER"),
         ),
         "received": ended(received, Status.RECEIVED, DELIVERED),
+        "junk": replace(ended(received, Status.RECEIVED, DELIVERED), junk="The faxbox blocks +12025550190."),
     }
     token = f"token-of-{name}"
     told = notices.new(

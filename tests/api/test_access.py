@@ -32,6 +32,8 @@ PUBLIC = {"/healthz", "/openapi.json", "/docs", "/v2/api_auth"}
 
 def body(path: str) -> dict[str, object]:
     """What would be taken at this address, so that nothing but the token is wrong."""
+    if "/junk" in path:
+        return {"action": "not_junk"}
     if "/inbox" in path:
         return {"action": "forward", "data": {"to_number": "+12025550190"}}
     if "/outbox" in path:
@@ -82,6 +84,7 @@ def protected(application: Starlette) -> list[tuple[str, str]]:
     for known in (
         ("GET", "/v2/accounts/{account_id}/faxes/outbox/{fax_id}/attachment"),
         ("PUT", "/v2/accounts/{account_id}/faxes"),
+        ("PUT", "/v2/accounts/{account_id}/faxes/junk/{fax_id}"),
         ("DELETE", "/v2/accounts/{account_id}"),
         ("PATCH", "/v2/accounts/{account_id}/faxboxes/{faxbox_id}"),
         ("PUT", "/v2/accounts/{account_id}/numbers/{number}"),
@@ -94,7 +97,15 @@ def protected(application: Starlette) -> list[tuple[str, str]]:
 
 async def filled(path: str, tenant: Tenant, store: Store) -> list[str]:
     """The address for each thing of the tenant that its placeholders could stand for."""
-    faxes = (tenant.pending, tenant.processing, tenant.completed, tenant.failed, tenant.receiving, tenant.received)
+    faxes = (
+        tenant.pending,
+        tenant.processing,
+        tenant.completed,
+        tenant.failed,
+        tenant.receiving,
+        tenant.received,
+        tenant.junk,
+    )
     async with store.read() as connection:
         query = select(tables.token.c.id).where(tables.token.c.account_id == tenant.account.id)
         token_id = (await connection.execute(query)).scalar_one()
@@ -157,9 +168,17 @@ async def test_nothing_of_another_account_is_found_below_ones_own(
 
 async def test_lists_hold_nothing_of_another_account(client: httpx.AsyncClient, house: House) -> None:
     alice = house.alice
-    hers = (alice.pending, alice.processing, alice.completed, alice.failed, alice.receiving, alice.received)
+    hers = (
+        alice.pending,
+        alice.processing,
+        alice.completed,
+        alice.failed,
+        alice.receiving,
+        alice.received,
+        alice.junk,
+    )
     ids: set[str] = set()
-    for folder in ("outgoing", "outbox", "incoming", "inbox"):
+    for folder in ("outgoing", "outbox", "incoming", "inbox", "junk"):
         body = (await client.get(f"{alice.faxes}/{folder}", headers=alice.headers)).json()
         ids |= {fax["id"] for fax in body["data"]}
     assert ids == {fax.id for fax in hers}

@@ -111,7 +111,12 @@ def fuzz(operation: APIOperation[Any, Any, Any, Any], mode: GenerationMode, addr
 def item_of(path: str, house: House) -> str:
     """A fax that is in the folder of this path."""
     alice = house.alice
-    items = {"outbox": alice.completed, "inbox": alice.received, "incoming": alice.receiving}
+    items = {
+        "outbox": alice.completed,
+        "inbox": alice.received,
+        "incoming": alice.receiving,
+        "junk": alice.junk,
+    }
     return next((fax.id for folder, fax in items.items() if f"/{folder}/" in path), alice.processing.id)
 
 

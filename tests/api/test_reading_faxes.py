@@ -158,6 +158,27 @@ async def test_incoming_while_the_call_runs_then_inbox(client: httpx.AsyncClient
     assert "progress" not in stored
 
 
+async def test_what_is_not_wanted_lies_in_junk_until_it_is_taken_out(client: httpx.AsyncClient, house: House) -> None:
+    alice, item = house.alice, f"{house.alice.faxes}/junk/{house.alice.junk.id}"
+
+    async def listed(folder: str) -> list[str]:
+        answer = await client.get(f"{alice.faxes}/{folder}", headers=alice.headers)
+        return [fax["id"] for fax in answer.json()["data"]]
+
+    assert (await listed("inbox"), await listed("junk")) == ([alice.received.id], [alice.junk.id])
+    shown = (await client.get(item, headers=alice.headers)).json()["data"]
+    assert (shown["status"], shown["junk"]) == ("received", "The faxbox blocks +12025550190.")
+    assert (await client.get(f"{item}/attachment", headers=alice.headers)).status_code == 200
+    forward = {"action": "forward", "data": {"to_number": "+12025550190"}}
+    for body, status in (({}, 400), ({"action": "junk"}, 400), (forward, 400)):
+        assert (await client.put(item, json=body, headers=alice.headers)).status_code == status
+    stale = {**alice.headers, "If-Match": '"4711"'}
+    assert (await client.put(item, json={"action": "not_junk"}, headers=stale)).status_code == 412
+    answer = await client.put(item, json={"action": "not_junk"}, headers=alice.headers)
+    assert (answer.status_code, "junk" in answer.json()["data"]) == (200, False)
+    assert (set(await listed("inbox")), await listed("junk")) == ({alice.received.id, alice.junk.id}, [])
+
+
 async def test_a_fax_is_not_found_in_the_wrong_folder(client: httpx.AsyncClient, house: House) -> None:
     alice = house.alice
     for folder, fax in (
@@ -165,6 +186,10 @@ async def test_a_fax_is_not_found_in_the_wrong_folder(client: httpx.AsyncClient,
         ("outbox", alice.received),
         ("inbox", alice.completed),
         ("inbox", alice.receiving),
+        ("inbox", alice.junk),
+        ("junk", alice.received),
+        ("junk", alice.receiving),
+        ("junk", alice.completed),
         ("incoming", alice.pending),
         ("outgoing", alice.receiving),
     ):

@@ -188,6 +188,15 @@ async def test_a_received_fax_is_removed(
     assert await known(store, alice.received) is None
 
 
+async def test_an_unwanted_fax_is_removed_from_junk(client: httpx.AsyncClient, house: House, store: Store) -> None:
+    alice = house.alice
+    assert (await client.delete(f"{alice.faxes}/inbox/{alice.junk.id}", headers=alice.headers)).status_code == 404
+    assert (await client.delete(f"{alice.faxes}/junk/{alice.received.id}", headers=alice.headers)).status_code == 404
+    assert (await client.delete(f"{alice.faxes}/junk/{alice.junk.id}", headers=alice.headers)).status_code == 200
+    assert await known(store, alice.junk) is None
+    assert await known(store, alice.received) is not None
+
+
 @pytest.mark.parametrize("folder", ["outbox", "inbox"])
 async def test_nobody_elses_faxes_are_removed(
     client: httpx.AsyncClient, house: House, store: Store, folder: str
