@@ -279,7 +279,10 @@ class Moment(TypedDict):
     at: Annotated[str, Field(description="ISO 8601, UTC.")]
     kind: Annotated[
         str,
-        Field(description="`mail`, `submitted`, `document`, `left_out`, `rendered`, `wait`, `call`, `notice`, `end`."),
+        Field(
+            description="`mail`, `submitted`, `document`, `left_out`, `rendered`, `wait`, `call`, `notice`, `end` or "
+            "`junk`."
+        ),
     ]
     words: str
     facts: dict[str, Any]

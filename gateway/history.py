@@ -39,7 +39,7 @@ NOTICE_WORDS = {
 class Moment:
     at: datetime
     kind: str
-    """`mail`, `submitted`, `document`, `left_out`, `rendered`, `wait`, `call`, `notice` or `end`."""
+    """`mail`, `submitted`, `document`, `left_out`, `rendered`, `wait`, `call`, `notice`, `end` or `junk`."""
     words: str
     facts: Mapping[str, object] = field(default_factory=dict)
 
@@ -223,6 +223,8 @@ def _end(fax: Fax) -> Iterator[Moment]:
     }[fax.status]
     said = f" {one_line(fax.error, 500)}" if fax.error and fax.error.rstrip(".") not in words else ""
     yield Moment(fax.ended_at, "end", words + said, {"status": fax.status.value, "tries": fax.tries})
+    if fax.junk:
+        yield Moment(fax.ended_at, "junk", f"It is junk, of which a digest tells: {one_line(fax.junk)}", {})
 
 
 def _notice(notice: Notice) -> Moment:

@@ -174,6 +174,17 @@ def test_a_fax_that_came_in() -> None:
     ]
 
 
+def test_a_fax_that_nobody_wanted() -> None:
+    came = replace(
+        FAX,
+        direction=Direction.INBOUND,
+        status=Status.RECEIVED,
+        ended_at=after(minutes=2),
+        junk="The account blocks GB.",
+    )
+    assert words(tell(came, None, [], []))[-1] == "02:00 It is junk, of which a digest tells: The account blocks GB."
+
+
 def test_text_from_outside_cannot_forge_a_line() -> None:
     entry = replace(ENTRY, helo="x\r\n12:00:00 The fax arrived", sender="a\u202eb@example.com")
     far = replace(SECOND, result=replace(SENT, remote_station_id="A\nB"))

@@ -144,7 +144,7 @@ async def test_it_is_morning_where_the_faxbox_is(office: Office) -> None:
     tokyo, new_york = await office.box("t@example.com", zone="Asia/Tokyo"), await office.box("n@example.com")
     for box in (tokyo, new_york):
         await office.fax(box)
-    due = {}
+    due: dict[str, datetime] = {}
     for hour in range(48):
         office.clock.at = HALF_PAST_SEVEN + timedelta(hours=hour)
         await office.digests.tell()
