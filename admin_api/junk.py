@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from admin_api.answers import FaxDetail
-from admin_api.auth import account_of, caller
+from admin_api.auth import account_of, actor
 from admin_api.faxes import shown
 from admin_api.ids import is_id
 from admin_api.notifications import Nothing
@@ -50,7 +50,5 @@ class TakingOut:
         fax_id = request.path_params["fax_id"]
         if not is_id(fax_id):
             raise NotFound("There is no such fax.")
-        fax = await self.junk.take_out(
-            account_of(request), fax_id, caller(request).token_id, partial(check_revision, request)
-        )
+        fax = await self.junk.take_out(account_of(request), fax_id, actor(request), partial(check_revision, request))
         return await shown(self.junk.store, request, fax)

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from gateway.fax import Fax
 from gateway.ids import new_id
 
 ADDED, CHANGED, DELETED = "added", "changed", "deleted"
 """What is done to an account, a faxbox, a number, a token, a credential."""
 SENT, READ, TOLD, CANCELLED = "sent", "document read", "told", "cancelled"
-REMOVED, DOCUMENT_REMOVED = "removed", "document removed"
+REMOVED, DOCUMENT_REMOVED, NOT_JUNK = "removed", "document removed", "taken out of junk"
 """What is done to a fax; `told`: somebody had a mail, a short message or a callback about it."""
 
 FAX, ACCOUNT, FAXBOX, NUMBER, TOKEN, CREDENTIAL = "fax", "account", "faxbox", "number", "token", "credential"
@@ -61,3 +62,9 @@ def entry(
         object_id=object_id,
         facts=facts,
     )
+
+
+def of_fax(actor: Actor, action: str, fax: Fax, at: datetime) -> AuditEntry:
+    """What was done with a fax that has ended."""
+    facts = {"direction": fax.direction, "status": fax.status, "pages": fax.pages}
+    return entry(actor, action, FAX, fax.id, fax.account_id, at, **facts)

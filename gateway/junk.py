@@ -12,18 +12,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from gateway import letters
+from gateway import audit, letters
 from gateway.accounts import NOTHING, Account, Faxbox
+from gateway.audit import Actor
 from gateway.clock import Clock
 from gateway.enclosures import discreet, link_to
 from gateway.errors import FaxgateError, NotFound
 from gateway.fax import ENDED, Direction, Fax
-from gateway.ids import new_id
 from gateway.letters import Letterhead
 from gateway.notices import about_received, once
 from gateway.stationery import Stationery, Templates
-from gateway.store import accounts, audit, faxes, junk, notices
-from gateway.store.audit import AuditEntry
+from gateway.store import accounts, faxes, junk, notices
+from gateway.store import audit as audit_log
 from gateway.store.engine import Store
 from gateway.store.notices import JUNK_DIGEST, Notice
 from gateway.store.wake import NOTICES, Wake
@@ -131,7 +131,7 @@ class Junk:
     wake: Wake
     clock: Clock
 
-    async def take_out(self, account_id: str, fax_id: str, actor: str, check: Callable[[Fax], None]) -> Fax:
+    async def take_out(self, account_id: str, fax_id: str, actor: Actor, check: Callable[[Fax], None]) -> Fax:
         """The fax is wanted after all: it lies in the inbox from now on, and is told of as if it had come just now.
         Raises NotFound where it is not junk, or not any more, and what `check` does."""
         now = self.clock.now()
@@ -143,19 +143,6 @@ class Junk:
             wanted = await junk.take_out(connection, fax, now)
             if fax.pages:
                 await connection.run_sync(notices.add, await about_received(connection, wanted, now))
-            await audit.add(connection, _entry(fax, actor, now))
+            await connection.run_sync(audit_log.add, [audit.of_fax(actor, audit.NOT_JUNK, fax, now)])
         await self.wake.notify(NOTICES)
         return wanted
-
-
-def _entry(fax: Fax, actor: str, now: datetime) -> AuditEntry:
-    return AuditEntry(
-        id=new_id(),
-        account_id=fax.account_id,
-        at=now,
-        actor=actor,
-        action="taken out of junk",
-        object="fax",
-        object_id=fax.id,
-        facts={"direction": fax.direction, "status": fax.status, "pages": fax.pages},
-    )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway import audit
-from gateway.audit import Actor, AuditEntry
+from gateway.audit import Actor
 from gateway.clock import Clock
 from gateway.errors import Conflict, NotFound
 from gateway.fax import ENDED, Direction, Fax
@@ -41,7 +41,7 @@ class Removal:
             await faxes.delete_ended(connection, fax)
             if fax.submission_id and not await faxes.of_submission(connection, fax.submission_id):
                 await smtplog.blank(connection, fax.submission_id)
-            await connection.run_sync(audit_log.add, [self._entry(fax, actor, audit.REMOVED)])
+            await connection.run_sync(audit_log.add, [audit.of_fax(actor, audit.REMOVED, fax, self.clock.now())])
         return fax
 
     async def remove_document(
@@ -55,7 +55,9 @@ class Removal:
                 raise NotFound("The document has been removed." if fax.pages else "This fax has no document.")
             await self._delete_files(connection, fax)
             await faxes.change(connection, fax, self.clock.now(), documents=(), pdf_key="", image_key="")
-            await connection.run_sync(audit_log.add, [self._entry(fax, actor, audit.DOCUMENT_REMOVED)])
+            await connection.run_sync(
+                audit_log.add, [audit.of_fax(actor, audit.DOCUMENT_REMOVED, fax, self.clock.now())]
+            )
             return await faxes.find(connection, fax_id, account_id)
 
     async def _ended(
@@ -73,7 +75,3 @@ class Removal:
     async def _delete_files(self, connection: AsyncConnection, fax: Fax) -> None:
         needed = await faxes.keys_in_use(connection, fax)
         await self.documents.delete([key for key in faxes.keys_of(fax) if key not in needed])
-
-    def _entry(self, fax: Fax, actor: Actor, action: str) -> AuditEntry:
-        facts = {"direction": fax.direction, "status": fax.status, "pages": fax.pages}
-        return audit.entry(actor, action, audit.FAX, fax.id, fax.account_id, self.clock.now(), **facts)

@@ -9,6 +9,7 @@ from email import policy
 import pytest
 
 from gateway.accounts import Account, Faxbox
+from gateway.audit import Actor
 from gateway.clock import Clock
 from gateway.errors import NotFound
 from gateway.fax import CallResult, Direction, Fax, Status
@@ -198,7 +199,7 @@ async def test_a_fax_is_taken_out_once(office: Office) -> None:
 
     async def take() -> bool:
         try:
-            await office.junk.take_out(box.account_id, fax.id, "token", lambda _: None)
+            await office.junk.take_out(box.account_id, fax.id, Actor("token"), lambda _: None)
         except NotFound:
             return False
         return True
@@ -206,7 +207,7 @@ async def test_a_fax_is_taken_out_once(office: Office) -> None:
     assert sum(await asyncio.gather(*(take() for _ in range(4)))) == 1
     assert [(one.kind, one.fax_id) for one in await office.told(box)] == [("inbound_fax", fax.id)]
     async with office.store.read() as connection:
-        [entry] = await audit.of_account(connection, box.account_id)
+        [entry] = await audit.page(connection, box.account_id)
     assert (entry.action, entry.actor, entry.object_id) == ("taken out of junk", "token", fax.id)
     office.clock.at += timedelta(days=1)
     assert await office.digests.tell() == 0
@@ -221,5 +222,5 @@ async def test_what_is_not_junk_cannot_be_taken_out(office: Office) -> None:
         (await office.fax(box), other.account_id),
     ):
         with pytest.raises(NotFound):
-            await office.junk.take_out(account_id, fax.id, "", lambda _: None)
+            await office.junk.take_out(account_id, fax.id, Actor(), lambda _: None)
     assert await office.told(box) == []
