@@ -10,7 +10,7 @@ from gateway.errors import BadField
 from gateway.samples import NOW
 
 LONDON, LONDON_TOO, LEEDS = "+442079460000", "+442079461111", "+441134960000"
-BERLIN, SATELLITE = "+493023125000", "+881612345678"
+BERLIN, SATELLITE, NOWHERE = "+493023125000", "+881612345678", "+15551230001"
 ONLY_LISTED = "The faxbox takes faxes of the callers on its list alone."
 ONLY_LISTED_HERE = "The account takes faxes of the callers on its list alone."
 
@@ -79,6 +79,9 @@ def judged(
         (BERLIN, "+4420*", "*", ""),
         (LONDON, "+4420*", "*", "The faxbox blocks +4420*."),
         ("", "anonymous", "*", "The faxbox blocks callers without a number."),
+        # A number of which nobody knows where in its plan it is: in doubt it is blocked, and not allowed.
+        (NOWHERE, "CA", "", "The faxbox blocks CA."),
+        (NOWHERE, "", "CA", ONLY_LISTED),
         # Nobody's number.
         ("", "anonymous", "", "The faxbox blocks callers without a number."),
         ("anonymous", "anonymous", "", "The faxbox blocks callers without a number."),

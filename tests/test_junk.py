@@ -136,6 +136,7 @@ async def test_one_digest_a_day_however_many_gateways_there_are(office: Office) 
     assert await office.digests.tell() == 0
     office.clock.at += timedelta(days=1)
     assert await office.digests.tell() == 2
+    assert read((await office.told(box))[0])[0] == "1 unwanted fax for Front"
     office.clock.at += timedelta(days=1)
     assert await office.digests.tell() == 0
 
