@@ -21,6 +21,7 @@ from gateway.bounces import BounceAddresses
 from gateway.building import build_documents, build_lines, build_mailer, build_texter, hostname_of, remember_admin_token
 from gateway.callbacks import HttpCallbacks
 from gateway.clock import Clock
+from gateway.credentials import Credentials
 from gateway.dispatcher import Dispatcher
 from gateway.documents.installed import about_office
 from gateway.enclosures import Enclosures
@@ -48,6 +49,7 @@ from gateway.stationery import Templates
 from gateway.store import keys, queue
 from gateway.store.engine import Store
 from gateway.store.wake import EVENTS, Wake
+from smtp.logins import Logins
 from smtp.message import Message, Options, read
 from smtp.policy import Door, Limits, Policy, Relay
 from smtp.proving import Prover
@@ -269,7 +271,8 @@ class App:
             parse_slowly=self._parse_slowly,
             prover=Prover(SandboxedWorkers(self.sandbox), Resolver(settings.dns), self.clock),
         )
-        server = SmtpServer(policy, gateway, build_certificate(settings))
+        logins = Logins(Credentials(self.store, self.clock))
+        server = SmtpServer(policy, gateway, build_certificate(settings), logins)
         self._stack.push_async_callback(server.stop)
         smtp = await self._listen(server, "FAXGATE_SMTP_LISTEN", settings.smtp_listen, Door.SMTP)
         smtps = ""

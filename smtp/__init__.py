@@ -4,9 +4,13 @@
     session       the commands of one client and their replies
     connection    octets in and out, and every wait timed (aiosmtpd underneath)
     tls           the certificate, read again when it is renewed
+    auth          what AUTH says: PLAIN and LOGIN, a name and a password
+    logins        whether they are right, and telling it no faster than the lock-out allows
+    lockout       who may try a password now: failures counted, slowed down, locked out (pure)
     client        what is known of who is talking to us (pure)
     policy        what the door allows
     addresses     the arguments of MAIL and RCPT, read strictly (pure)
+    parameters    the parameters of MAIL (pure)
     wishes        what a client asks to be told: the parameters of RFC 3461 (pure)
     replies       every reply, and errors as replies
     transaction   from MAIL to its end: decisions, delivery, the one smtplog entry

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 
 from smtp import replies
+from smtp.logins import Logins
 from smtp.policy import Door, Policy
 from smtp.session import Session
 from smtp.tls import Certificate
@@ -13,11 +14,18 @@ from smtp.transaction import Gateway
 class Server:
     """The listening socket and its sessions."""
 
-    def __init__(self, policy: Policy, gateway: Gateway, certificate: Certificate | None = None) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        gateway: Gateway,
+        certificate: Certificate | None = None,
+        logins: Logins | None = None,
+    ) -> None:
         self.policy = policy
         self.gateway = gateway
         self.certificate = certificate
-        """Without one there is no TLS."""
+        """Without one there is no TLS, and nobody can log in."""
+        self.logins = logins
         self.stopping = False
         self.sessions: set[Session] = set()
         self._per_peer: Counter[str] = Counter()

@@ -6,10 +6,12 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from gateway.accounts import Credential
 from gateway.errors import BadAddress
 from gateway.fax import DsnRequest
-from smtp import replies, wishes
-from smtp.addresses import Address, BadSyntaxError, check_sender, read_argument
+from smtp import auth, parameters, replies, wishes
+from smtp.addresses import BadSyntaxError, check_sender, read_argument
+from smtp.auth import NotPresentedError
 from smtp.client import Client
 from smtp.connection import Connection
 from smtp.maildata import MailData
@@ -21,9 +23,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-EXTRA_OCTETS = {"MAIL": 53 + wishes.MAIL_OCTETS, "RCPT": wishes.RCPT_OCTETS}
-"""How much longer a command may be: SIZE 26 (RFC 1870 3), BODY 17 (RFC 6152 2), SMTPUTF8 10 (RFC 6531 3.1), and the
-parameters of RFC 3461 4."""
+EXTRA_OCTETS = {
+    "MAIL": 53 + wishes.MAIL_OCTETS + auth.MAIL_OCTETS,
+    "RCPT": wishes.RCPT_OCTETS,
+    "AUTH": auth.COMMAND_OCTETS,
+}
+"""How much longer a command may be: SIZE 26 (RFC 1870 3), BODY 17 (RFC 6152 2), SMTPUTF8 10 (RFC 6531 3.1), the
+parameters of RFC 3461 4, and what RFC 4954 3 and 4 ask for."""
 
 
 class Session(Connection):
@@ -34,6 +40,7 @@ class Session(Connection):
         self._policy = server.policy
         self._helo = ""
         self._extended = False
+        self._credential: Credential | None = None
         self._errors = 0
         self._refused = 0
         self._fruitless = 0
@@ -96,7 +103,7 @@ class Session(Connection):
     async def _complain(self, reply: str) -> None:
         """Refuse a command that cannot be obeyed, and the session after too many of them."""
         self._errors += 1
-        self._linger = self._errors >= self._limits.errors
+        self._linger = self._errors >= self._limits.errors or replies.is_final(reply)
         await self._reply(reply if self._errors < self._limits.errors else replies.TOO_MANY_ERRORS)
 
     async def _end_transaction(self, reply: str = "", note: str = "") -> None:
@@ -113,6 +120,7 @@ class Session(Connection):
     async def smtp_EHLO(self, hostname: str) -> None:  # noqa: N802
         extensions = [f"SIZE {self._limits.size}", "8BITMIME", "SMTPUTF8", "PIPELINING", "ENHANCEDSTATUSCODES"]
         extensions += ["STARTTLS"] * self._offers_tls
+        extensions += [f"AUTH {' '.join(auth.MECHANISMS)}"] * self._offers_auth
         lines = [f"250-{word}" for word in (self.hostname, *extensions, "DSN", "HELP")]
         await self._greet(hostname, [*lines[:-1], lines[-1].replace("-", " ", 1)], extended=True)
 
@@ -141,7 +149,9 @@ class Session(Connection):
             await self._refuse_mail(arg, reply)
             return await self._complain(reply)
         reply = replies.TLS_FIRST if self._policy.tls_required and not self.tls else ""
-        if reply := reply or self._parameters_refused(argument.parameters, argument.address):
+        if reply := reply or parameters.refused(
+            argument, self._limits, extended=self._extended, auth=self._offers_auth
+        ):
             await self._refuse_mail(argument.address.written if argument.address else "", reply)
             return await self._reply(reply)
         try:
@@ -154,28 +164,8 @@ class Session(Connection):
         await self._reply(replies.SENDER_OK)
         return None
 
-    def _parameters_refused(self, parameters: dict[str, str | None], address: Address | None) -> str:
-        """The reply that refuses MAIL's parameters, empty if they are good."""
-        if parameters and not self._extended:
-            return replies.UNKNOWN_PARAMETER
-        if unknown := parameters.keys() - {"SIZE", "BODY", "SMTPUTF8"} - wishes.OF_MAIL:
-            return replies.one_line(f"{replies.UNKNOWN_PARAMETER}: {min(unknown)}")
-        if "SIZE" in parameters:
-            size = parameters["SIZE"] or ""
-            if not (size.isascii() and size.isdigit() and len(size) <= 20):  # RFC 1870 5
-                return replies.BAD_SIZE
-            if int(size) > self._limits.size:
-                return replies.TOO_LARGE
-        if "BODY" in parameters and (parameters["BODY"] or "").upper() not in {"7BIT", "8BITMIME"}:
-            return replies.BAD_BODY
-        if parameters.get("SMTPUTF8") is not None:
-            return replies.BAD_SMTPUTF8
-        if "SMTPUTF8" not in parameters and address and not address.written.isascii():
-            return replies.UTF8_NOT_ASKED_FOR
-        return ""
-
     def _begin(self, sender: str, wanted: DsnRequest | None = None, *, utf8: bool = False) -> Transaction:
-        client = Client(host=self.host, peer=self.peer, helo=self._helo, tls=self.tls)
+        client = Client(host=self.host, peer=self.peer, helo=self._helo, tls=self.tls, credential=self._credential)
         return Transaction(self._server.gateway, self._policy, client, sender, wanted or DsnRequest(), utf8=utf8)
 
     async def _refuse_mail(self, sender: str, reply: str, detail: str = "") -> None:
@@ -295,9 +285,6 @@ class Session(Connection):
     async def smtp_EXPN(self, arg: str) -> None:  # noqa: N802
         await self._complain(replies.NOT_OFFERED)
 
-    async def smtp_AUTH(self, arg: str) -> None:  # noqa: N802
-        await self._complain(replies.NOT_OFFERED)
-
     @property
     def _offers_tls(self) -> bool:
         return self._server.certificate is not None and not self.tls
@@ -321,3 +308,37 @@ class Session(Connection):
         await self._start_tls(self._server.certificate.context())
         self._helo, self._extended = "", False  # RFC 3207 4.2
         return None
+
+    @property
+    def _offers_auth(self) -> bool:
+        return self._server.logins is not None and bool(self.tls)
+
+    async def smtp_AUTH(self, arg: str) -> None:  # noqa: N802
+        if self._server.logins is None or self._server.certificate is None:
+            return await self._complain(replies.NOT_OFFERED)
+        if refusal := self._login_refused():
+            return await self._complain(refusal)
+        try:
+            said = await auth.presented(arg, self._ask)
+        except NotPresentedError as error:
+            return await self._complain(str(error))
+        found = await self._server.logins.log_in(said, self.host)
+        if isinstance(found, str):
+            return await self._complain(found)
+        self._credential = found
+        await self._reply(replies.LOGGED_IN)
+        return None
+
+    def _login_refused(self) -> str:
+        """The reply that refuses AUTH before anything is presented, empty if it may be (RFC 4954 4, RFC 3207 4)."""
+        if not self.tls:
+            return replies.TLS_FIRST if self._policy.tls_required else replies.TLS_BEFORE_LOGIN
+        if not self._extended:
+            return replies.EHLO_FIRST
+        if self._credential:
+            return replies.ALREADY_LOGGED_IN
+        return replies.NO_LOGIN_NOW if self._transaction else ""
+
+    async def _ask(self, challenge: str) -> bytes | None:
+        await self._reply(challenge)
+        return await self._next_line()

@@ -19,6 +19,7 @@ from gateway.outbound.submission import Submission
 from gateway.resolver import Answer
 from gateway.routing import BounceRoute, FaxTarget, OperatorRoute
 from gateway.smtplog import SmtplogEntry
+from smtp.logins import Logins
 from smtp.message import Message, Options, read
 from smtp.policy import Limits, Policy
 from smtp.proving import Here, Prover
@@ -200,6 +201,7 @@ async def running(
     certificate: Certificate | None = None,
     *,
     tls_required: bool = False,
+    logins: Logins | None = None,
 ) -> AsyncIterator[Door]:
     """The listener on a port of its own."""
     policy = Policy(
@@ -211,7 +213,7 @@ async def running(
     )
     routing, submissions = InMemoryRouting(), RecordingSubmissions()
     gateway = Gateway(routing, submissions, parse, parse_slowly, Prover(Here(), NoDns(), Clock()))
-    server = Server(policy, gateway, certificate)
+    server = Server(policy, gateway, certificate, logins)
     await server.start("127.0.0.1", 0)
     door = Door(server, routing, submissions, spool)
     try:
