@@ -105,6 +105,7 @@ class App:
 
     async def _start(self) -> None:
         settings = self.settings
+        certificate = build_certificate(settings) if "smtp" in self._roles else None
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.store = await Store.open(settings.database)
         self._stack.push_async_callback(self.store.close)
@@ -136,7 +137,7 @@ class App:
         if "api" in self._roles:
             await self._start_api(spool)
         if "smtp" in self._roles:
-            await self._start_smtp(spool)
+            await self._start_smtp(spool, certificate)
 
     async def _bounce_addresses(self) -> BounceAddresses | None:
         if not self.settings.bounce_domain:
@@ -247,7 +248,7 @@ class App:
         )
         return Fetching(fetcher=Fetcher(settings.fetch_allow), preparation=preparation)
 
-    async def _start_smtp(self, spool: Path) -> None:
+    async def _start_smtp(self, spool: Path, certificate: Certificate | None) -> None:
         settings = self.settings
         policy = Policy(
             hostname=hostname_of(self.settings),
@@ -272,7 +273,7 @@ class App:
             prover=Prover(SandboxedWorkers(self.sandbox), Resolver(settings.dns), self.clock),
         )
         logins = Logins(Credentials(self.store, self.clock))
-        server = SmtpServer(policy, gateway, build_certificate(settings), logins)
+        server = SmtpServer(policy, gateway, certificate, logins)
         self._stack.push_async_callback(server.stop)
         smtp = await self._listen(server, "FAXGATE_SMTP_LISTEN", settings.smtp_listen, Door.SMTP)
         smtps = ""
