@@ -255,6 +255,7 @@ class App:
             spool_directory=spool,
             trusted_networks=settings.trusted,
             trusted_relays=tuple(Relay(network, name) for network, name in settings.trusted_relays),
+            proxies=settings.proxy_protocol_from,
             tls_required=settings.smtp_tls == "require",
             limits=Limits(
                 size=settings.smtp_max_size,

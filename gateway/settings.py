@@ -71,6 +71,8 @@ class Settings(BaseSettings):
     """Peers whose permitted senders need no further proof."""
     trusted_relays: Annotated[tuple[tuple[Network, str], ...], NoDecode] = ()
     """`network=authserv-id`, space-separated: our own relays, whose Authentication-Results count (RFC 8601)."""
+    proxy_protocol_from: Annotated[tuple[Network, ...], NoDecode] = ()
+    """Load balancers before the SMTP listeners, which begin each connection with the PROXY protocol."""
     dns: Annotated[tuple[tuple[str, int], ...], NoDecode] = ()
     """Resolvers, `address[:port]`, space-separated; those of the system if empty."""
     fetch_allow: Annotated[tuple[Network, ...], NoDecode] = ()
@@ -119,12 +121,12 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
-    @field_validator("lines", "trusted_networks", "fetch_allow", mode="before")
+    @field_validator("lines", "trusted_networks", "proxy_protocol_from", "fetch_allow", mode="before")
     @classmethod
     def _words(cls, value: object) -> object:
         return tuple(value.split()) if isinstance(value, str) else value
 
-    @field_validator("trusted_networks", "fetch_allow", mode="before")
+    @field_validator("trusted_networks", "proxy_protocol_from", "fetch_allow", mode="before")
     @classmethod
     def _networks(cls, value: object) -> object:
         for word in value if isinstance(value, tuple) else ():

@@ -3,6 +3,7 @@
     server        the listener: who comes in, and how it stops
     session       the commands of one client and their replies
     connection    octets in and out, and every wait timed (aiosmtpd underneath)
+    proxy         who has connected, where a load balancer says so
     tls           the certificate, read again when it is renewed
     auth          what AUTH says: PLAIN and LOGIN, a name and a password
     logins        whether they are right, and telling it no faster than the lock-out allows

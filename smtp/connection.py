@@ -13,7 +13,7 @@ from typing import NoReturn, cast
 
 from aiosmtpd.smtp import SMTP
 
-from smtp import replies
+from smtp import proxy, replies
 from smtp.policy import Limits
 
 log = logging.getLogger(__name__)
@@ -42,8 +42,7 @@ class Connection(SMTP):
             timeout=limits.idle_seconds,
             loop=asyncio.get_running_loop(),
         )
-        self.host = ""
-        self.peer = ""
+        self.host = self.peer = "local"
         self.tls = ""
         """Protocol and cipher, empty without TLS."""
         self.task: asyncio.Task[None] | None = None
@@ -51,18 +50,22 @@ class Connection(SMTP):
         """False when the last reply is written."""
         self._linger = False
         self._waiting_since: float | None = None
-        self._shaking_hands = False
+        self._speechless = False
+        """A header or a handshake is awaited: nothing can be said."""
         self._last_words = ""
         self._why = "the client disconnected"
         """How the session ended, for the smtplog."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         name = transport.get_extra_info("peername")
-        self.host, self.peer = (name[0], f"{name[0]}:{name[1]}") if isinstance(name, tuple) else ("local", "local")
-        if ":" in self.host:
-            self.peer = f"[{self.host}]:{name[1]}"
+        if isinstance(name, tuple):
+            self._name_peer(*name[:2])
         super().connection_made(transport)
         self.task = self._handler_coroutine
+
+    def _name_peer(self, host: str, port: int) -> None:
+        self.host = host
+        self.peer = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def connection_lost(self, error: Exception | None) -> None:
         # Not aiosmtpd's, which cancels the session even while a mail is being stored. The reader tells it the end.
@@ -82,8 +85,8 @@ class Connection(SMTP):
     def _hang_up(self, reply: str) -> None:
         """Close a connection on which we are waiting for the client."""
         self._open = False
-        if self._shaking_hands and self.transport:
-            self._stream.abort()  # nothing can be said now
+        if self._speechless and self.transport:
+            self._stream.abort()
             return
         self._last_words, self._why = reply, "we closed the connection"
         if self.transport:
@@ -128,6 +131,19 @@ class Connection(SMTP):
         finally:
             self._writer.close()
 
+    async def _hear_proxy(self) -> None:
+        """Learn from the proxy who is there. Raises ConnectionError where it does not say."""
+        self._waiting_since, self._speechless = self.loop.time(), True
+        try:
+            async with asyncio.timeout(self._limits.proxy_seconds):
+                found = await proxy.read(self._reader)
+        except (proxy.BadHeaderError, TimeoutError) as error:
+            log.warning("smtp: proxy %s: %s", self.peer, str(error) or "no PROXY header in time")
+            raise ConnectionResetError from error
+        self._waiting_since, self._speechless = None, False
+        if found:
+            self._name_peer(*found)
+
     async def _start_tls(self, context: ssl.SSLContext) -> None:
         """Shake hands, as the server; what was read already is a part of it. Raises ConnectionError where that comes
         to nothing, and then the connection is closed."""
@@ -135,7 +151,7 @@ class Connection(SMTP):
             raise ConnectionResetError
         self._stream.pause_reading()  # until TLS stands in our place
         early = self._take_left_over()
-        self._waiting_since, self._shaking_hands = self.loop.time(), True
+        self._waiting_since, self._speechless = self.loop.time(), True
         handshake = self.loop.create_task(
             self.loop.start_tls(
                 self._stream,
@@ -157,7 +173,7 @@ class Connection(SMTP):
             self._tls_failed(error)
         if transport is None or self.transport is None:  # it was closed meanwhile
             self._tls_failed(ConnectionResetError("the connection was closed"))
-        self._waiting_since, self._shaking_hands = None, False
+        self._waiting_since, self._speechless = None, False
         self.transport = transport
         self._reader._transport = transport  # type: ignore[attr-defined]  # noqa: SLF001
         self._writer._transport = transport  # type: ignore[attr-defined]  # noqa: SLF001

@@ -19,6 +19,8 @@ class Limits:
     connections_per_peer: int = 100
     idle_seconds: float = 300.0
     """RFC 5321 4.5.3.2.7 asks for at least five minutes."""
+    proxy_seconds: float = 5.0
+    """From the connection of a proxy to the end of its header, which is the first that it sends."""
     handshake_seconds: float = 30.0
     """From STARTTLS (or the first octet, where TLS comes first) to the end of the handshake."""
     data_seconds: float = 3600.0
@@ -66,6 +68,8 @@ class Policy:
     """Peers whose permitted senders need no further proof."""
     trusted_relays: tuple[Relay, ...] = ()
     """Peers that say in the mail what they have found out of its sender."""
+    proxies: tuple[Network, ...] = ()
+    """Peers that say by the PROXY protocol for whom they speak, and nothing without it."""
     tls_required: bool = False
     """Whether no mail is taken without TLS."""
     limits: Limits = field(default_factory=Limits)
@@ -73,6 +77,9 @@ class Policy:
     def trusts(self, host: str) -> bool:
         """Whether the peer at the IP address `host` is in a trusted network."""
         return hold(self.trusted_networks, host)
+
+    def is_proxy(self, host: str) -> bool:
+        return hold(self.proxies, host)
 
     def relay(self, host: str) -> str:
         """The authserv-id whose Authentication-Results count from the peer at `host`; empty if none do."""

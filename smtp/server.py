@@ -28,6 +28,8 @@ class Server:
         self.logins = logins
         self.stopping = False
         self.sessions: set[Session] = set()
+        self._admitted: dict[Session, str] = {}
+        """By whose address each of them was counted."""
         self._per_peer: Counter[str] = Counter()
         self._listeners: list[asyncio.Server] = []
 
@@ -58,9 +60,13 @@ class Server:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    def admit(self, session: "Session") -> str:
-        """Count a new session in; the reply with which it is turned away, empty if it may stay."""
+    def enter(self, session: Session) -> None:
+        """A new session, of which it may not be known yet who it is."""
         self.sessions.add(session)
+
+    def admit(self, session: Session) -> str:
+        """Count it for its peer; the reply with which it is turned away, empty if it may stay."""
+        self._admitted[session] = session.host
         self._per_peer[session.host] += 1
         if self.stopping:
             return replies.SHUTTING_DOWN
@@ -70,8 +76,10 @@ class Server:
             return replies.TOO_MANY_FROM_PEER
         return ""
 
-    def forget(self, session: "Session") -> None:
+    def forget(self, session: Session) -> None:
         self.sessions.discard(session)
-        self._per_peer[session.host] -= 1
-        if not self._per_peer[session.host]:
-            del self._per_peer[session.host]
+        host = self._admitted.pop(session, None)
+        if host is not None:
+            self._per_peer[host] -= 1
+            if not self._per_peer[host]:
+                del self._per_peer[host]

@@ -54,6 +54,9 @@ class Session(Connection):
 
     async def _handle_client(self) -> None:
         try:
+            self._server.enter(self)
+            if self._policy.is_proxy(self.host):
+                await self._hear_proxy()
             refusal = self._server.admit(self)
             if self._door is Door.SMTPS:
                 if refusal:

@@ -202,12 +202,14 @@ async def running(
     *,
     tls_required: bool = False,
     logins: Logins | None = None,
+    proxies: str = "",
 ) -> AsyncIterator[Door]:
     """The listener on a port of its own."""
     policy = Policy(
         hostname="mx.example.com",
         spool_directory=spool,
         trusted_networks=tuple(ipaddress.ip_network(word) for word in trusted.split()),
+        proxies=tuple(ipaddress.ip_network(word) for word in proxies.split()),
         limits=limits,
         tls_required=tls_required,
     )
