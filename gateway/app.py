@@ -67,6 +67,7 @@ class Addresses:
 
     smtp: str = ""
     smtps: str = ""
+    lmtp: str = ""
     api: str = ""
 
 
@@ -277,13 +278,14 @@ class App:
         server = SmtpServer(policy, gateway, certificate, logins)
         self._stack.push_async_callback(server.stop)
         smtp = await self._listen(server, "FAXGATE_SMTP_LISTEN", settings.smtp_listen, Door.SMTP)
-        smtps = ""
-        if settings.smtps_listen:
-            smtps = await self._listen(server, "FAXGATE_SMTPS_LISTEN", settings.smtps_listen, Door.SMTPS)
+        smtps = await self._listen(server, "FAXGATE_SMTPS_LISTEN", settings.smtps_listen, Door.SMTPS)
+        lmtp = await self._listen(server, "FAXGATE_LMTP_LISTEN", settings.lmtp_listen, Door.LMTP)
         self._smtp = server
-        self.addresses = replace(self.addresses, smtp=smtp, smtps=smtps)
+        self.addresses = replace(self.addresses, smtp=smtp, smtps=smtps, lmtp=lmtp)
 
     async def _listen(self, server: SmtpServer, variable: str, address: str, door: Door) -> str:
+        if not address:
+            return ""
         host, port = host_and_port(address)
         try:
             port = await server.start(host, port, door)

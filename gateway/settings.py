@@ -57,6 +57,8 @@ class Settings(BaseSettings):
     """Whether mail is taken without TLS."""
     smtps_listen: str = ""
     """Where TLS comes first (RFC 8314), as `0.0.0.0:465`; nowhere if empty."""
+    lmtp_listen: str = ""
+    """Where LMTP is spoken (RFC 2033), as `127.0.0.1:2424`; nowhere if empty."""
     api_listen: str = "127.0.0.1:8000"
     mail_url: SecretStr = SecretStr("")
     """`smtp[s]://user:pass@host:port` or `maildir:PATH`; a Maildir in the data dir if empty."""
@@ -180,10 +182,10 @@ class Settings(BaseSettings):
         except EmailNotValidError as error:
             raise ValueError(f"{value!r} is no domain: {error}") from error
 
-    @field_validator("smtp_listen", "smtps_listen", "api_listen")
+    @field_validator("smtp_listen", "smtps_listen", "lmtp_listen", "api_listen")
     @classmethod
     def _host_and_port(cls, value: str, info: ValidationInfo) -> str:
-        if value or info.field_name != "smtps_listen":
+        if value or info.field_name not in {"smtps_listen", "lmtp_listen"}:
             host_and_port(value)
         return value
 

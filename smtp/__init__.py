@@ -2,6 +2,7 @@
 
     server        the listener: who comes in, and how it stops
     session       the commands of one client and their replies
+    lmtp          the same for mail servers, with an answer for each recipient
     connection    octets in and out, and every wait timed (aiosmtpd underneath)
     proxy         who has connected, where a load balancer says so
     tls           the certificate, read again when it is renewed

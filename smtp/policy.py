@@ -58,6 +58,8 @@ class Door(StrEnum):
     SMTP = "SMTP"
     SMTPS = "SMTPS"
     """TLS comes first (RFC 8314 3.3)."""
+    LMTP = "LMTP"
+    """For mail servers (RFC 2033)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 
 from smtp import replies
+from smtp.lmtp import LmtpSession
 from smtp.logins import Logins
 from smtp.policy import Door, Policy
 from smtp.session import Session
@@ -37,7 +38,8 @@ class Server:
         """Listen, beside where it listens already; returns the port, which is chosen by the system where 0 was asked
         for. Raises OSError where the address cannot be had."""
         loop = asyncio.get_running_loop()
-        listener = await loop.create_server(lambda: Session(self, door), host, port, backlog=512)
+        session = LmtpSession if door is Door.LMTP else Session
+        listener = await loop.create_server(lambda: session(self, door), host, port, backlog=512)
         self._listeners.append(listener)
         return int(listener.sockets[0].getsockname()[1])
 

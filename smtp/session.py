@@ -33,6 +33,10 @@ parameters of RFC 3461 4, and what RFC 4954 3 and 4 ask for."""
 
 
 class Session(Connection):
+    protocol = "ESMTP"
+    no_valid_recipients = replies.NO_VALID_RECIPIENTS
+    """What DATA is answered after RCPT was refused."""
+
     def __init__(self, server: "Server", door: Door) -> None:
         super().__init__(server.policy.limits, server.policy.hostname)
         self._server = server
@@ -63,7 +67,7 @@ class Session(Connection):
                     return  # a handshake is too much for saying no
                 assert self._server.certificate
                 await self._start_tls(self._server.certificate.context())
-            await self._reply(refusal or f"220 {self.hostname} ESMTP faxgate")
+            await self._reply(refusal or f"220 {self.hostname} {self.protocol} faxgate")
             while self._open:
                 if self._server.stopping:
                     await self._reply(replies.SHUTTING_DOWN)
@@ -210,7 +214,7 @@ class Session(Connection):
         if not self._transaction:
             return await self._complain(replies.MAIL_FIRST)
         if not self._transaction.has_recipients:
-            reply = replies.NO_VALID_RECIPIENTS if self._transaction.entry.recipients else replies.RCPT_FIRST
+            reply = self.no_valid_recipients if self._transaction.entry.recipients else replies.RCPT_FIRST
             self._transaction.entry.reply = reply
             return await self._complain(reply)
         transaction = self._transaction
@@ -240,6 +244,9 @@ class Session(Connection):
             if mail.spooled:
                 await asyncio.to_thread(mail.discard)
             self._receiving = False
+        await self._answer_mail(reply, transaction)
+
+    async def _answer_mail(self, reply: str, transaction: Transaction) -> None:
         await self._reply(reply)
 
     async def _read_mail(self, mail: MailData) -> None:

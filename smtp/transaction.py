@@ -106,6 +106,8 @@ class Transaction:
         """What MAIL has asked to be told."""
         self.utf8 = utf8
         self.ended = False
+        self.promised = 0
+        """How many RCPT were answered 250."""
         self._gateway = gateway
         self._policy = policy
         self._asked = 0
@@ -143,6 +145,7 @@ class Transaction:
             if repr(error) not in self.entry.errors:
                 self.entry.errors.append(repr(error))
             line.reply = replies.LOCAL_TROUBLE
+        self.promised += line.reply == replies.RECIPIENT_OK
         self._log_recipient(line)
         return line.reply
 

@@ -69,6 +69,7 @@ async def secured(tmp_path: Path, sqlite_template: Path, clock: MovedClock) -> A
         data_dir=tmp_path,
         smtp_listen="127.0.0.1:0",
         smtps_listen="127.0.0.1:0",
+        lmtp_listen="127.0.0.1:0",
         api_listen="127.0.0.1:0",
         smtp_hostname="fax.example.com",
         smtp_tls_cert=certificate,
@@ -142,19 +143,27 @@ async def test_an_accounts_login_sends_through_the_faxbox_of_its_sender(secured:
 async def test_a_receipt_goes_to_a_permitted_sender_or_to_who_has_logged_in(
     secured: Secured, letter: EmailMessage
 ) -> None:
-    def send(sender: str, name: str) -> None:
-        """With another mail program, where TLS comes first."""
-        host, _, port = secured.app.addresses.smtps.rpartition(":")
-        with smtplib.SMTP_SSL(host, int(port), timeout=20, context=trusting()) as client:
+    def send(client: smtplib.SMTP, sender: str, name: str) -> None:
+        with client:
             client.login(name, secured.passwords[name])
             client.sendmail(sender, [HERE], letter.as_bytes(policy=SMTP))
 
-    await asyncio.to_thread(send, "victim@elsewhere.example", "alice@example.com")
+    def where_tls_comes_first(sender: str, name: str) -> None:
+        host, _, port = secured.app.addresses.smtps.rpartition(":")
+        send(smtplib.SMTP_SSL(host, int(port), timeout=20, context=trusting()), sender, name)
+
+    def by_lmtp(sender: str, name: str) -> None:
+        host, _, port = secured.app.addresses.lmtp.rpartition(":")
+        client = smtplib.LMTP(host, int(port))
+        client.starttls(context=trusting())
+        send(client, sender, name)
+
+    await asyncio.to_thread(where_tls_comes_first, "victim@elsewhere.example", "alice@example.com")
     receipt = await secured.mail("alice@example.com", "Faxed to")
     assert receipt["Subject"].startswith("Faxed to +1 202-555-0190")
 
     rename(letter)
-    await asyncio.to_thread(send, "victim@elsewhere.example", "scanner")
+    await asyncio.to_thread(by_lmtp, "victim@elsewhere.example", "scanner")
 
     async def both() -> bool | None:
         return len([fax for fax in await secured.faxes() if fax.status is Status.COMPLETED]) == 2 or None
