@@ -39,7 +39,8 @@ Which file for what:
     storage, storage_s3, encryption      the documents store; encrypted at rest
     copies                               what of it lies here for a while
     settings, building, app              reading the settings, building and running it all
-    desk, cli, doctor, compare, demo     what an operator does by hand
+    desk, cli, compare, demo             what an operator does by hand
+    doctor, doctor_smtp, finding         what is missing or unsafe; the same at the SMTP door
 
 Imports run one way: nouns and pure decisions <- ports <- flows <- doors (`smtp`, `admin_api`) <- `app` <- `cli`.
 Adapters (`lines`, `mail`, `storage`) know nouns and ports only. import-linter holds it (see pyproject.toml).

@@ -11,20 +11,14 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway import doctor_smtp
 from gateway.building import build_documents, build_lines, build_mailer, build_texter
 from gateway.documents.installed import about_office, office
 from gateway.errors import FaxgateError
+from gateway.finding import Finding
 from gateway.isolation import possible
 from gateway.settings import BadSettingsError, Settings, host_and_port
 from gateway.store.engine import Store
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    name: str
-    ok: bool
-    text: str
-    """What was found; where it is not ok, what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +68,7 @@ async def examine(settings: Settings) -> list[Finding]:
         *_addresses(settings),
         *_parts(settings),
         *[finding async for finding in _lines(settings)],
-        *_trust(settings),
+        *[finding async for finding in doctor_smtp.examine(settings)],
     ]
 
 
@@ -139,8 +133,12 @@ async def _database(settings: Settings) -> Finding:
 def _addresses(settings: Settings) -> Iterator[Finding]:
     for variable, address in (
         ("FAXGATE_SMTP_LISTEN", settings.smtp_listen),
+        ("FAXGATE_SMTPS_LISTEN", settings.smtps_listen),
+        ("FAXGATE_LMTP_LISTEN", settings.lmtp_listen),
         ("FAXGATE_API_LISTEN", settings.api_listen),
     ):
+        if not address:
+            continue
         host, port = host_and_port(address)
         try:
             with socket.create_server((host, port)):
@@ -181,20 +179,3 @@ async def _lines(settings: Settings) -> AsyncIterator[Finding]:
 def _without_password(url: str) -> str:
     # Services are given keys in the query, too.
     return re.sub(r"//[^/@]*@", "//...@", url).partition("?")[0] or "none"
-
-
-def _trust(settings: Settings) -> Iterator[Finding]:
-    host, _ = host_and_port(settings.smtp_listen)
-    for network in settings.trusted:
-        if network.num_addresses > 2**24:
-            yield Finding(
-                "trusted networks",
-                ok=False,
-                text=f"{network} lets nearly everybody send in anybody's name: name your own relays only",
-            )
-    if not settings.trusted:
-        yield Finding(
-            "trusted networks",
-            ok=False,
-            text=f"none, and SMTP listens on {host}: mails are refused until FAXGATE_TRUSTED_NETWORKS names a relay",
-        )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, delete, insert, select, update
+from sqlalchemy import RowMapping, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -39,6 +39,11 @@ async def by_name(connection: AsyncConnection, name: str) -> tuple[Credential, s
     """The credential of this name, its hash, and the peers that have logged in with it; None where there is none."""
     row = (await connection.execute(select(_credential).where(_credential.c.name == name))).mappings().first()
     return None if row is None else (_of(row), row["hash"], tuple(row["peers"]))
+
+
+async def count(connection: AsyncConnection) -> int:
+    """How many there are in the installation."""
+    return (await connection.execute(select(func.count()).select_from(_credential))).scalar_one()
 
 
 async def page(connection: AsyncConnection, account_id: str, window: Window) -> list[Credential]:

@@ -48,6 +48,12 @@ async def page(
     return [_entry.validate_python(row) for row in rows]
 
 
+async def latest(connection: AsyncConnection, most: int) -> list[SmtplogEntry]:
+    """The latest entries of the installation."""
+    query = select(_smtplog.c.entry).order_by(_smtplog.c.id.desc()).limit(most)  # an id begins with its time
+    return [_entry.validate_python(row) for row in (await connection.execute(query)).scalars()]
+
+
 async def blank(connection: AsyncConnection, entry_id: str) -> None:
     """Take what tells of content out of an entry whose faxes have been removed: the subject, the attachments' names."""
     found = (await connection.execute(select(_smtplog.c.entry).where(_smtplog.c.id == entry_id))).scalar()
