@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Protocol
 
 from gateway import passwords
-from gateway.accounts import Credential
 from gateway.credentials import Known
 from gateway.errors import BadField, FaxgateError
 from smtp import replies
@@ -43,8 +42,8 @@ class Logins:
         self._now = now
         self._ended = asyncio.Event()
 
-    async def log_in(self, said: Presented, host: str) -> Credential | str:
-        """The credential with which somebody at the IP address `host` has logged in; or the reply that refuses."""
+    async def log_in(self, said: Presented, host: str) -> Known | str:
+        """With what somebody at the IP address `host` has logged in; or the reply that refuses."""
         try:
             name, password = passwords.name_of(said.name), passwords.password_of(said.password)
         except BadField:
@@ -56,7 +55,7 @@ class Logins:
             log.error("smtp: login of %s from %s: %s %s", name or "?", host, error, error.detail)
             return replies.LOGIN_TROUBLE
 
-    async def _log_in(self, name: str, password: str, peer: str, host: str) -> Credential | str:
+    async def _log_in(self, name: str, password: str, peer: str, host: str) -> Known | str:
         known = await self._credentials.known(name) if name else None
         before = known is not None and peer in known.peers
         trying = await self._begin(peer, name, before=before)
@@ -77,7 +76,18 @@ class Logins:
             return replies.LOGIN_FAILED
         await self._credentials.logged_in(known, peer)
         log.info("smtp: login of %s from %s", name, host)
-        return known.credential
+        return known
+
+    async def ended(self, known: Known) -> str:
+        """The reply to who goes on with a credential that has been deleted, or has another password now; empty where it
+        stands."""
+        try:
+            now = await self._credentials.known(known.credential.name)
+        except FaxgateError as error:
+            log.error("smtp: login of %s: %s %s", known.credential.name, error, error.detail)
+            return replies.LOCAL_TROUBLE
+        stands = now is not None and (now.credential, now.hash) == (known.credential, known.hash)
+        return "" if stands else replies.LOGIN_ENDED
 
     async def _begin(self, peer: str, name: str, *, before: bool) -> Try | None:
         """None where nothing may be tried now."""

@@ -19,7 +19,7 @@ class BadHeaderError(Exception):
 
 async def read(reader: asyncio.StreamReader) -> tuple[str, int] | None:
     """The address and the port of the client; None where the balancer speaks for itself. Takes as long as the header
-    takes to come. Raises BadHeaderError."""
+    takes to come. Raises BadHeaderError; IncompleteReadError where the connection was closed before it began."""
     header = await get_proxy(reader)
     if header.error or not header.valid:
         raise BadHeaderError(header.error or "no PROXY header")

@@ -5,6 +5,7 @@ from collections import Counter
 
 from smtp import replies
 from smtp.lmtp import LmtpSession
+from smtp.lockout import neighbourhood
 from smtp.logins import Logins
 from smtp.policy import Door, Policy
 from smtp.session import Session
@@ -30,7 +31,7 @@ class Server:
         self.stopping = False
         self.sessions: set[Session] = set()
         self._admitted: dict[Session, str] = {}
-        """By whose address each of them was counted."""
+        """As whom each of them was counted."""
         self._per_peer: Counter[str] = Counter()
         self._listeners: list[asyncio.Server] = []
 
@@ -68,20 +69,20 @@ class Server:
 
     def admit(self, session: Session) -> str:
         """Count it for its peer; the reply with which it is turned away, empty if it may stay."""
-        self._admitted[session] = session.host
-        self._per_peer[session.host] += 1
+        peer = self._admitted[session] = neighbourhood(session.host)
+        self._per_peer[peer] += 1
         if self.stopping:
             return replies.SHUTTING_DOWN
         if len(self.sessions) > self.policy.limits.connections:
             return replies.TOO_MANY_CONNECTIONS
-        if self._per_peer[session.host] > self.policy.limits.connections_per_peer:
+        if self._per_peer[peer] > self.policy.limits.connections_per_peer:
             return replies.TOO_MANY_FROM_PEER
         return ""
 
     def forget(self, session: Session) -> None:
         self.sessions.discard(session)
-        host = self._admitted.pop(session, None)
-        if host is not None:
-            self._per_peer[host] -= 1
-            if not self._per_peer[host]:
-                del self._per_peer[host]
+        peer = self._admitted.pop(session, None)
+        if peer is not None:
+            self._per_peer[peer] -= 1
+            if not self._per_peer[peer]:
+                del self._per_peer[peer]

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from gateway.accounts import Credential
+from gateway.credentials import Known
 from gateway.errors import BadAddress
 from gateway.fax import DsnRequest
 from smtp import auth, parameters, replies, wishes
@@ -44,7 +44,7 @@ class Session(Connection):
         self._policy = server.policy
         self._helo = ""
         self._extended = False
-        self._credential: Credential | None = None
+        self._login: Known | None = None
         self._errors = 0
         self._refused = 0
         self._fruitless = 0
@@ -161,6 +161,9 @@ class Session(Connection):
         ):
             await self._refuse_mail(argument.address.written if argument.address else "", reply)
             return await self._reply(reply)
+        if self._login and self._server.logins and (reply := await self._server.logins.ended(self._login)):
+            await self._refuse_mail(argument.address.written if argument.address else "", reply)
+            return await self._reply(reply)
         try:
             sender = check_sender(argument.address.written) if argument.address else ""
         except BadAddress as error:
@@ -172,7 +175,8 @@ class Session(Connection):
         return None
 
     def _begin(self, sender: str, wanted: DsnRequest | None = None, *, utf8: bool = False) -> Transaction:
-        client = Client(host=self.host, peer=self.peer, helo=self._helo, tls=self.tls, credential=self._credential)
+        credential = self._login.credential if self._login else None
+        client = Client(host=self.host, peer=self.peer, helo=self._helo, tls=self.tls, credential=credential)
         return Transaction(self._server.gateway, self._policy, client, sender, wanted or DsnRequest(), utf8=utf8)
 
     async def _refuse_mail(self, sender: str, reply: str, detail: str = "") -> None:
@@ -335,7 +339,7 @@ class Session(Connection):
         found = await self._server.logins.log_in(said, self.host)
         if isinstance(found, str):
             return await self._complain(found)
-        self._credential = found
+        self._login = found
         await self._reply(replies.LOGGED_IN)
         return None
 
@@ -345,7 +349,7 @@ class Session(Connection):
             return replies.TLS_FIRST if self._policy.tls_required else replies.TLS_BEFORE_LOGIN
         if not self._extended:
             return replies.EHLO_FIRST
-        if self._credential:
+        if self._login:
             return replies.ALREADY_LOGGED_IN
         return replies.NO_LOGIN_NOW if self._transaction else ""
 

@@ -4,16 +4,19 @@ import asyncio
 import base64
 import logging
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway import passwords
 from gateway.accounts import Credential
 from gateway.credentials import Known
 from gateway.errors import OurTrouble
 from smtp import replies
-from smtp.auth import LINE, Presented
+from smtp.auth import LINE, NotPresentedError, Presented, presented
 from smtp.lockout import LOCK_SECONDS, MOST_FAILURES
 from smtp.logins import Logins
 from smtp.policy import Limits
@@ -49,12 +52,15 @@ class InMemoryCredentials:
         self.peers: tuple[str, ...] = ()
         self.asked: list[str] = []
         self.broken = False
+        self.hash: str | None = HASH
+        """None: it is deleted."""
 
     async def known(self, name: str) -> Known | None:
         self.asked.append(name)
         if self.broken:
             raise OurTrouble("The names cannot be looked up now.", detail="no database")
-        return Known(credential=OF_BOX, hash=HASH, peers=self.peers) if name == NAME else None
+        found = name == NAME and self.hash
+        return Known(credential=OF_BOX, hash=found, peers=self.peers) if found else None
 
     async def logged_in(self, known: Known, peer: str) -> None:
         self.peers = (peer, *self.peers)
@@ -249,6 +255,20 @@ async def test_trouble_of_ours_counts_for_nothing(
     assert await client.ask(f"AUTH PLAIN {RIGHT}") == replies.LOGGED_IN
 
 
+@pytest.mark.parametrize("hashed", [None, passwords.NOBODYS])
+async def test_a_login_ends_with_its_credential(
+    open_door: Door, client: Client, credentials: InMemoryCredentials, hashed: str | None
+) -> None:
+    assert await client.ask(f"AUTH PLAIN {RIGHT}") == replies.LOGGED_IN
+    assert (await client.send(octets(with_pdf()))).startswith("250")
+    credentials.broken = True
+    assert await client.ask("MAIL FROM:<alice@example.com>") == replies.LOCAL_TROUBLE
+    credentials.broken, credentials.hash = False, hashed
+    assert await client.ask("MAIL FROM:<alice@example.com>") == replies.LOGIN_ENDED
+    assert await client.hear() == ""
+    assert [entry.reply for entry in open_door.submissions.recorded] == [replies.LOCAL_TROUBLE, replies.LOGIN_ENDED]
+
+
 async def attack(door: Door, name: str = NAME) -> list[str]:
     """More wrong passwords at once than are allowed; what each was answered."""
     clients = await asyncio.gather(*[secured(door) for _ in range(MOST_FAILURES + 5)])
@@ -296,3 +316,17 @@ async def test_the_fourth_wrong_password_waits(client: Client) -> None:
 
 def test_a_password_is_not_in_what_is_printed() -> None:
     assert PASSWORD not in repr(Presented(NAME, PASSWORD))
+
+
+@settings(max_examples=50)
+@given(st.sampled_from(["PLAIN", "LOGIN", "LOGIN AA=="]), st.lists(st.binary(), min_size=2, max_size=2))
+async def test_whatever_is_said_ends_in_a_reply(argument: str, answers: list[bytes]) -> None:
+    left = iter(answers)
+
+    async def ask(challenge: str) -> bytes | None:
+        assert challenge.startswith("334 ")
+        answer = next(left, None)
+        return None if answer is None else base64.b64encode(answer) + b"\r\n"
+
+    with suppress(NotPresentedError):
+        assert isinstance(await presented(argument, ask), Presented)

@@ -8,8 +8,10 @@ import struct
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from smtp import replies
+from smtp import proxy, replies
 from smtp.lockout import MOST_FAILURES
 from smtp.logins import Logins
 from smtp.policy import Door as Speaks
@@ -156,6 +158,13 @@ async def test_connections_are_counted_for_the_client(tmp_path: Path) -> None:
     assert not door.server._per_peer
 
 
+async def test_an_ipv6_network_is_one_client(tmp_path: Path) -> None:
+    async with running(tmp_path, Limits(connections_per_peer=1), proxies=HERE) as door:
+        assert (await (await behind(door, version_1("2001:db8::1"))).hear()).startswith("220 ")
+        assert await (await behind(door, version_1("2001:db8::2"))).hear() == replies.TOO_MANY_FROM_PEER
+        assert (await (await behind(door, version_1("2001:db8:0:1::1"))).hear()).startswith("220 ")
+
+
 async def test_who_guesses_is_locked_out_alone(tmp_path: Path, pem: Path) -> None:
     logins = Logins(InMemoryCredentials())
     async with running(tmp_path, Limits(), certificate=Certificate(pem), logins=logins, proxies=HERE) as door:
@@ -198,3 +207,16 @@ async def test_tls_without_the_header_is_closed(tmp_path: Path, pem: Path, caplo
 
         await asyncio.to_thread(shake)
         assert "smtp: proxy 127.0.0.1:" in caplog.text
+
+
+@settings(max_examples=50)
+@given(st.sampled_from([b"", b"PROXY TCP4 ", b"PROXY TCP6 ::1 ", SIGNATURE, SIGNATURE + b"!", b"PROXY "]), st.binary())
+async def test_whatever_is_sent_names_a_client_or_nobody(begun: bytes, rest: bytes) -> None:
+    reader = asyncio.StreamReader()
+    reader.feed_data(begun + rest)
+    reader.feed_eof()
+    try:
+        found = await proxy.read(reader)
+    except (proxy.BadHeaderError, asyncio.IncompleteReadError):
+        return
+    assert found is None or ipaddress.ip_address(found[0])
