@@ -36,8 +36,15 @@ class Answer:
 class Resolver:
     """Belongs to one event loop."""
 
-    def __init__(self, servers: Sequence[tuple[str, int]] = ()) -> None:
+    def __init__(
+        self,
+        servers: Sequence[tuple[str, int]] = (),
+        *,
+        try_seconds: float = TRY_SECONDS,
+        seconds: float = QUESTION_SECONDS,
+    ) -> None:
         """`servers` are addresses and ports; without them those that the system has."""
+        self._seconds = seconds
         try:
             self._resolver: dns.asyncresolver.Resolver | None = dns.asyncresolver.Resolver(configure=not servers)
         except dns.resolver.NoResolverConfiguration:
@@ -45,7 +52,7 @@ class Resolver:
             return
         if servers:
             self._resolver.nameservers = [dns.nameserver.Do53Nameserver(host, port) for host, port in servers]
-        self._resolver.timeout, self._resolver.lifetime = TRY_SECONDS, QUESTION_SECONDS
+        self._resolver.timeout, self._resolver.lifetime = try_seconds, seconds
         self._resolver.use_edns(0, 0, 1232)
         self._resolver.cache = dns.resolver.LRUCache(KEPT)
         self._turns = asyncio.Semaphore(AT_ONCE)
@@ -55,7 +62,7 @@ class Resolver:
         if self._resolver is None:
             return Answer(temporary=True)
         try:
-            async with asyncio.timeout(QUESTION_SECONDS), self._turns:
+            async with asyncio.timeout(self._seconds), self._turns:
                 # A name may end with a dot; it is absolute all the same.
                 found = await self._resolver.resolve(f"{name.rstrip('.')}.", kind, search=False)
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer, dns.resolver.YXDOMAIN):
