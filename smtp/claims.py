@@ -17,7 +17,7 @@ from authres.core import AuthenticationResultsHeader, AuthResError
 from gateway.documents import mime
 from gateway.errors import BadAddress, DocumentRefused
 from smtp.addresses import check_sender
-from smtp.evidence import Claims, Relayed, Signature
+from smtp.evidence import NO_FROM, Claims, Relayed, Signature
 
 Field = tuple[bytes, bytes]
 """Name, and value as it stands behind the colon, with the CR LF."""
@@ -30,9 +30,9 @@ MAX_SHOWN = 998
 
 ALGORITHMS = ("rsa-sha256", "ed25519-sha256")
 """RFC 8301 3.1, RFC 8463 3."""
-MAX_AGE = 3 * 86400
+MAX_AGE = 6 * 86400
 """Seconds. Whoever has a signed mail can send it again, to another number (RFC 6376 8.6): for so long. Mail servers try
-for up to five days, and yet bring nearly all in the first."""
+for five days (RFC 5321 4.5.4.1), and what they bring last is still to be faxed."""
 MAX_AHEAD = 86400
 UNCHECKED = "not checked"
 
@@ -106,11 +106,11 @@ def _one_from(values: list[bytes]) -> tuple[str, str]:
     """The one address of the one From, or why there is none. Read strictly: where two programs could see two senders,
     nothing is proven."""
     if len(values) != 1:
-        return "", f"the mail has {len(values) or 'no'} From fields"
+        return "", f"the mail has {len(values)} From fields" if values else NO_FROM
     if len(values[0]) > MAX_FIELD:
         return "", "the From field is too long"
     text = _unfolded(values[0])
-    bare = COMMENT.sub(" ", QUOTED.sub("Q", text)).strip()
+    bare = COMMENT.sub(" ", QUOTED.sub('""', text)).strip()
     if "<" in bare or ">" in bare:
         found = ANGLE.fullmatch(bare)
         if found is None or any(sign in found[1] for sign in ",;:"):
@@ -124,11 +124,6 @@ def _one_from(values: list[bytes]) -> tuple[str, str]:
         return check_sender(address), ""
     except (BadAddress, ValueError):
         return "", "the From field has not exactly one address"
-
-
-def address_in(from_header: str) -> str:
-    """The one address of a From field as it is shown; empty where it has not exactly one."""
-    return _one_from([from_header.encode("utf-8", "replace")])[0]
 
 
 def tags_of(value: bytes) -> dict[str, str] | None:
@@ -195,26 +190,23 @@ def _date(found: list[Field]) -> float | None:
 
 
 def _relayed(found: list[Field], authserv_id: str) -> Relayed | None:
-    """What the relay says: in the topmost fields of its name alone, with nothing but fields without a trace between
-    them. What lies below the next Received came in with the mail (RFC 8601 5)."""
-    passed: dict[str, set[str]] = {"dmarc": set(), "dkim": set(), "spf": set()}
-    seen = False
+    """What the relay says: in the topmost field of its name alone, which it has put above all that came in. One below
+    may be a stranger's, if the relay does not take those away as RFC 8601 5 asks it to."""
     for name, value in found:
-        if seen and name.lower() in (b"received", b"return-path", b"dkim-signature", b"from"):
-            break
-        if name.lower() != b"authentication-results":
+        if name.lower() != b"authentication-results" or (results := _parsed(value)) is None:
             continue
-        results = _parsed(value)
-        if results is None or str(results.authserv_id or "").lower() != authserv_id.lower():
-            if seen:
-                break
-            continue
-        seen = True
-        for one in results.results:
-            method, result = str(getattr(one, "method", "")).lower(), str(getattr(one, "result", "")).lower()
-            if result == "pass" and method in passed:
-                passed[method].update(_of_result(method, one))
-    return Relayed(**{name: frozenset(values) for name, values in passed.items()}) if seen else None
+        if str(results.authserv_id or "").lower() == authserv_id.lower():
+            return _passed(results)
+    return None
+
+
+def _passed(results: AuthenticationResultsHeader) -> Relayed:
+    passed: dict[str, set[str]] = {"dmarc": set(), "dkim": set(), "spf": set()}
+    for one in results.results:
+        method, result = str(getattr(one, "method", "")).lower(), str(getattr(one, "result", "")).lower()
+        if result == "pass" and method in passed:
+            passed[method].update(_of_result(method, one))
+    return Relayed(**{name: frozenset(values) for name, values in passed.items()})
 
 
 def _parsed(value: bytes) -> AuthenticationResultsHeader | None:

@@ -5,6 +5,8 @@
 from dataclasses import dataclass, field
 
 PASS = "pass"  # noqa: S105  # a result, not a password
+NO_FROM = "the mail has no From field"
+"""`Claims.unclear` of such a mail."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,7 +94,6 @@ class Message:
     message_id: str = ""
     date: str = ""
     """As written."""
-    from_header: str = ""
     digest: str = ""
     """SHA-256 of everything behind the header, in hex."""
     parts: tuple[Part, ...] = ()
@@ -126,7 +125,6 @@ def read(content: Content, options: Options) -> Message:
         subject=_field(header, "Subject"),
         message_id=_field(header, "Message-ID"),
         date=_field(header, "Date"),
-        from_header=_field(header, "From"),
         digest=hashlib.sha256(memoryview(octets)[body:]).hexdigest(),
     )
     if options.bounce_of is not None:

@@ -20,7 +20,7 @@ from gateway.errors import FaxgateError, NotPermitted, Unproven
 from gateway.networks import hold, network
 from smtp.alignment import aligned, domain_of
 from smtp.client import Client
-from smtp.evidence import PASS, Evidence
+from smtp.evidence import NO_FROM, PASS, Claims, Evidence
 
 TRUSTED = "trusted network"
 NOT_PERMITTED = NotPermitted("This sender may not send faxes here; ask the administrator of this fax service.")
@@ -46,7 +46,8 @@ class Asking:
     trusted: bool = False
     """The peer is in a trusted network of the installation."""
     relay: bool = False
-    """The peer is a listed relay, whose Authentication-Results count."""
+    """The peer is a listed relay, whose Authentication-Results count: it is believed, and not those who mail through
+    it, wherever else it is listed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,11 +102,12 @@ def after_data(asking: Asking, evidence: Evidence) -> Admitted | TurnedAway:
     return TurnedAway(error=UNPROVEN, reason=told)
 
 
-def of_scanner(admitted: Admitted, header_from: str) -> Admitted | TurnedAway:
-    """A scanner's mail has its address in From, too, which may be missing."""
-    if admitted.scanner is not None and header_from and not _same(header_from, admitted.scanner.sender):
-        return TurnedAway(error=OTHER_FROM, reason=f"none: the scanner's mail is From {header_from}")
-    return admitted
+def of_scanner(admitted: Admitted, claimed: Claims) -> Admitted | TurnedAway:
+    """A scanner's mail has its address in From, too; scanners that write none are let pass."""
+    if admitted.scanner is None or claimed.unclear == NO_FROM or _same(claimed.header_from, admitted.scanner.sender):
+        return admitted
+    found = f"is From {claimed.header_from}" if claimed.header_from else f"is not clear: {claimed.unclear}"
+    return TurnedAway(error=OTHER_FROM, reason=f"none: the scanner's mail {found}")
 
 
 # Without the mail
@@ -144,13 +146,12 @@ def _scanner(asking: Asking) -> Admitted | None:
 
 
 def _trusted(asking: Asking) -> Admitted | TurnedAway | None:
-    if asking.trusted:
+    if asking.trusted and not asking.relay:  # a relay brings strangers' mail too
         box = _permitting(asking.boxes, asking.sender)
         if box is not None:
             return Admitted(faxbox=box, identity=asking.sender, reason=TRUSTED)
-        if not asking.relay:
-            # The installation's own relay vouches for its senders: what the mail says beside is nothing to it.
-            return TurnedAway(error=NOT_PERMITTED, reason=f"{TRUSTED}, but no faxbox permits the sender")
+        # The peer vouches for its senders, and is told at once, before it sends the mail.
+        return TurnedAway(error=NOT_PERMITTED, reason=f"{TRUSTED}, but no faxbox permits the sender")
     if _within(asking.account.trusted_networks, asking.client) and (box := _permitting(asking.boxes, asking.sender)):
         return Admitted(faxbox=box, identity=asking.sender, reason=f"{TRUSTED} of the account")
     near = [box for box in asking.boxes if _within(box.trusted_networks, asking.client)]

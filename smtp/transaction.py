@@ -26,7 +26,6 @@ from gateway.smtplog import AttachmentLog, RecipientLog, SmtplogEntry
 from gateway.wording import zone_of
 from smtp import replies, senders
 from smtp.addresses import Address
-from smtp.claims import address_in
 from smtp.client import Client
 from smtp.message import FAXED, LEFT_OUT, Message, Options
 from smtp.policy import Policy
@@ -252,7 +251,7 @@ class Transaction:
             self._note(message)
             if message.refusal:
                 return await self._fail(self._refusal(message.refusal))
-            self._check_scanner(message)
+            await self._check_scanner(message, content)
             await self._submit(message, content)
         except FaxgateError as error:
             return await self._fail(self._refusal(error))
@@ -283,12 +282,12 @@ class Transaction:
                     f"{target.destination}: what the envelope sender asks to be told is not heeded"
                 )
 
-    def _check_scanner(self, message: Message) -> None:
+    async def _check_scanner(self, message: Message, content: bytes | Path) -> None:
         """Raises FaxgateError where the mail is not what its scanner is registered for."""
         scanner = self._admitted.scanner if self._admitted else None
         if self._admitted is None or scanner is None:
             return
-        decided = senders.of_scanner(self._admitted, address_in(message.from_header))
+        decided = senders.of_scanner(self._admitted, await self._gateway.prover.claims(content))
         if isinstance(decided, TurnedAway):
             self.entry.authentication = decided.reason
             raise decided.error

@@ -51,7 +51,6 @@ def test_a_pdf() -> None:
     assert faxed(message) == [pdf(3)]
     assert [each.pages for each in message.parts] == [3]
     assert (message.subject, message.message_id) == ("Contract", "<1@example.com>")
-    assert message.from_header == "Alice <alice@example.com>"
     assert message.date == "Mon, 23 Nov 2026 10:00:00 +0000"
 
 
