@@ -17,7 +17,7 @@ from authres.core import AuthenticationResultsHeader, AuthResError
 from gateway.documents import mime
 from gateway.errors import BadAddress, DocumentRefused
 from smtp.addresses import check_sender
-from smtp.evidence import NO_FROM, Claims, Relayed, Signature
+from smtp.evidence import NO_FROM, UNCHECKED, Claims, Relayed, Signature
 
 Field = tuple[bytes, bytes]
 """Name, and value as it stands behind the colon, with the CR LF."""
@@ -34,7 +34,6 @@ MAX_AGE = 6 * 86400
 """Seconds. Whoever has a signed mail can send it again, to another number (RFC 6376 8.6): for so long. Mail servers try
 for five days (RFC 5321 4.5.4.1), and what they bring last is still to be faxed."""
 MAX_AHEAD = 86400
-UNCHECKED = "not checked"
 
 NAME = re.compile(rb"[!-9;-~]+:")
 DOMAIN = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)+")

@@ -5,6 +5,7 @@
 from dataclasses import dataclass, field
 
 PASS = "pass"  # noqa: S105  # a result, not a password
+UNCHECKED = "not checked, as many stand above it"
 NO_FROM = "the mail has no From field"
 """`Claims.unclear` of such a mail."""
 
@@ -33,7 +34,7 @@ class Signature:
     selector: str
     """s=."""
     result: str
-    """`pass`, or why it proves nothing."""
+    """`pass`, or why it proves nothing; `UNCHECKED` before it has been looked into."""
     temporary: bool = False
     """It could not be seen now whether it does."""
     signed: frozenset[str] = frozenset()

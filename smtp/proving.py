@@ -19,7 +19,7 @@ from gateway.resolver import Answer
 from smtp import alignment, claims, dkim, spf
 from smtp.alignment import aligned, domain_of
 from smtp.client import Client
-from smtp.evidence import PASS, Alignment, Claims, Evidence, Signature, Spf
+from smtp.evidence import PASS, UNCHECKED, Alignment, Claims, Evidence, Signature, Spf
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +132,7 @@ class Prover:
         places = [
             place
             for place, one in enumerate(claimed.signatures)
-            if one.result == claims.UNCHECKED and (one.domain in registered or aligned(one.domain, from_domain))
+            if one.result == UNCHECKED and (one.domain in registered or aligned(one.domain, from_domain))
         ][:MOST_CHECKED]
         names = [
             f"{claimed.signatures[place].selector}._domainkey.{claimed.signatures[place].domain}" for place in places

@@ -20,7 +20,7 @@ from gateway.errors import FaxgateError, NotPermitted, Unproven
 from gateway.networks import hold, network
 from smtp.alignment import aligned, domain_of
 from smtp.client import Client
-from smtp.evidence import NO_FROM, PASS, Claims, Evidence
+from smtp.evidence import NO_FROM, PASS, UNCHECKED, Claims, Evidence
 
 TRUSTED = "trusted network"
 NOT_PERMITTED = NotPermitted("This sender may not send faxes here; ask the administrator of this fax service.")
@@ -245,7 +245,8 @@ def _told(asking: Asking, evidence: Evidence) -> Iterator[str]:
     if evidence.unclear:
         yield evidence.unclear
     for one in evidence.signatures:
-        if one.result != PASS:
+        speaks = _speaks(asking, one.domain, domain_of(evidence.header_from), strict=False)
+        if one.result not in (PASS, UNCHECKED) or (speaks and one.result == UNCHECKED):
             yield f"DKIM of {one.domain or '?'}: {one.result}"
         elif not any(reason.startswith(f"DKIM of {one.domain},") for reason in known):
             yield f"DKIM of {one.domain}: not aligned with From {evidence.header_from}"

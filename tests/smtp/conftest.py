@@ -2,7 +2,7 @@
 
 import asyncio
 import ipaddress
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,8 +21,8 @@ from gateway.routing import BounceRoute, FaxTarget, OperatorRoute
 from gateway.smtplog import SmtplogEntry
 from smtp.logins import Logins
 from smtp.message import Message, Options, read
-from smtp.policy import Limits, Policy
-from smtp.proving import Here, Prover
+from smtp.policy import Limits, Policy, Relay
+from smtp.proving import Dns, Here, Prover
 from smtp.server import Server
 from smtp.tls import Certificate
 from smtp.transaction import Gateway, Parse
@@ -57,11 +57,12 @@ BOUNCES = BounceAddresses(domain="bounces.example", key=b"a key")
 class InMemoryRouting:
     """Routes as the gateway does, from a table. The domain `trouble.example` is a database that does not answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, served: Mapping[str, tuple[Account, list[Faxbox]]] = SERVED) -> None:
+        self.served = served
         self.broken = False
 
     async def owner(self, domain: str) -> Account | None:
-        return SERVED[domain][0] if domain in SERVED else None
+        return self.served[domain][0] if domain in self.served else None
 
     async def route(self, local: str, domain: str) -> FaxTarget | OperatorRoute | BounceRoute:
         if domain == "trouble.example":
@@ -72,9 +73,9 @@ class InMemoryRouting:
             if (notice_id := BOUNCES.notice_of(local)) is None:
                 raise NotFound("There is no such address.")
             return BounceRoute(notice_id=notice_id)
-        if domain not in SERVED:
+        if domain not in self.served:
             raise UnknownDomain(f"{domain} is not served here.")
-        account, boxes = SERVED[domain]
+        account, boxes = self.served[domain]
         if local.lower() == "postmaster":
             return OperatorRoute(account=account, address=f"{local}@{domain}")
         destination = to_e164(local, account.country)
@@ -175,14 +176,15 @@ class Door:
     spool: Path
     clients: list[Client] = field(default_factory=list)
 
-    async def connect(self) -> Client:
-        """A connection, before the greeting is read."""
-        client = Client(*await asyncio.open_connection("127.0.0.1", self.server.port, limit=1 << 22))
+    async def connect(self, host: str = "127.0.0.1") -> Client:
+        """A connection from one of the addresses of loopback, before the greeting is read."""
+        local = (host, 0)
+        client = Client(*await asyncio.open_connection("127.0.0.1", self.server.port, limit=1 << 22, local_addr=local))
         self.clients.append(client)
         return client
 
-    async def greeted(self, *, hello: str = "EHLO client.example") -> Client:
-        client = await self.connect()
+    async def greeted(self, host: str = "127.0.0.1", *, hello: str = "EHLO client.example") -> Client:
+        client = await self.connect(host)
         assert (await client.hear()).startswith("220 ")
         assert (await client.ask(hello)).startswith("250")
         return client
@@ -203,6 +205,9 @@ async def running(
     tls_required: bool = False,
     logins: Logins | None = None,
     proxies: str = "",
+    served: Mapping[str, tuple[Account, list[Faxbox]]] = SERVED,
+    relays: tuple[Relay, ...] = (),
+    dns: Dns | None = None,
 ) -> AsyncIterator[Door]:
     """The listener on a port of its own."""
     policy = Policy(
@@ -212,9 +217,10 @@ async def running(
         proxies=tuple(ipaddress.ip_network(word) for word in proxies.split()),
         limits=limits,
         tls_required=tls_required,
+        trusted_relays=relays,
     )
-    routing, submissions = InMemoryRouting(), RecordingSubmissions()
-    gateway = Gateway(routing, submissions, parse, parse_slowly, Prover(Here(), NoDns(), Clock()))
+    routing, submissions = InMemoryRouting(served), RecordingSubmissions()
+    gateway = Gateway(routing, submissions, parse, parse_slowly, Prover(Here(), dns or NoDns(), Clock()))
     server = Server(policy, gateway, certificate, logins)
     await server.start("127.0.0.1", 0)
     door = Door(server, routing, submissions, spool)
