@@ -122,13 +122,21 @@ class House:
     bob: Faxbox
     mailbox: Path
 
-    async def send(self, mail: EmailMessage, *recipients: str, sender: str = "alice@example.com") -> None:
-        """Mail with a real SMTP client. Raises what smtplib raises when the server refuses."""
+    async def send(
+        self,
+        mail: EmailMessage | bytes,
+        *recipients: str,
+        sender: str = "alice@example.com",
+        peer: str = "127.0.0.1",
+    ) -> None:
+        """Mail with a real SMTP client, from one of the addresses of loopback. Raises what smtplib raises when the
+        server refuses."""
+        octets = mail if isinstance(mail, bytes) else mail.as_bytes(policy=SMTP)
 
         def with_client() -> None:
             host, _, port = self.app.addresses.smtp.rpartition(":")
-            with smtplib.SMTP(host, int(port), timeout=PATIENCE) as client:
-                client.sendmail(sender, [f"{to}@fax.example.com" for to in recipients], mail.as_bytes(policy=SMTP))
+            with smtplib.SMTP(host, int(port), timeout=PATIENCE, source_address=(peer, 0)) as client:
+                client.sendmail(sender, [f"{to}@fax.example.com" for to in recipients], octets)
 
         await asyncio.to_thread(with_client)
 
@@ -196,8 +204,19 @@ def bounce_domain() -> str:
 
 
 @pytest.fixture
+def settings_beside() -> dict[str, object]:
+    """More settings of the house."""
+    return {}
+
+
+@pytest.fixture
 async def house(
-    tmp_path: Path, database_url: str, clock: MovedClock, lines_url: str, bounce_domain: str
+    tmp_path: Path,
+    database_url: str,
+    clock: MovedClock,
+    lines_url: str,
+    bounce_domain: str,
+    settings_beside: dict[str, object],
 ) -> AsyncIterator[House]:
     settings = read(
         data_dir=tmp_path,
@@ -208,6 +227,7 @@ async def house(
         fetch_allow="127.0.0.0/8",
         bounce_domain=bounce_domain,
         public_url="https://fax.example.com/",
+        **settings_beside,
     )
     line, spare = scripted(lines_url, tmp_path / "lines"), scripted("loopback://?channels=1", tmp_path / "spare")
     spare.name = "spare"
