@@ -2,7 +2,7 @@
 
 Whatever was written by strangers is read in worker processes, which have no network; what the DNS says is fetched here
 and handed to them. A mail costs at most `SECONDS` of waiting and `MOST_CHECKED` keys; what has not come by then is
-temporary trouble. It never fails: what a worker cannot do within its limits proves nothing.
+temporary trouble. How it fails: what a worker cannot do within its limits proves nothing; trouble of ours is OurTrouble.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from gateway.clock import Clock
-from gateway.errors import FaxgateError
+from gateway.errors import DocumentRefused
 from gateway.organizations import organization
 from gateway.resolver import Answer
 from smtp import alignment, claims, dkim, spf
@@ -36,7 +36,7 @@ class Dns(Protocol):
 
 
 class Workers(Protocol):
-    """Runs our functions on hostile input. Each raises TimeoutError when it takes too long, and FaxgateError."""
+    """Runs our functions on hostile input. Each raises DocumentRefused when it takes too much, and OurTrouble."""
 
     async def claims(self, content: bytes | Path, now: float, authserv_id: str) -> Claims: ...
 
@@ -73,7 +73,7 @@ class Prover:
         """What the mail says of itself. `authserv_id` is that of the relay that brings it."""
         try:
             return await self.workers.claims(content, self.clock.now().timestamp(), authserv_id)
-        except (TimeoutError, FaxgateError) as error:
+        except DocumentRefused as error:
             return Claims(unclear=f"its header cannot be read: {error}")
 
     async def evidence(
@@ -118,7 +118,7 @@ class Prover:
         for _ in range(MOST_ROUNDS):
             try:
                 found = await self.workers.spf(client.host, sender, client.helo, answers)
-            except (TimeoutError, FaxgateError) as error:
+            except DocumentRefused as error:
                 return Spf(domain=domain, result="permerror", detail=f"it takes too long to evaluate: {error}")
             if isinstance(found, Spf):
                 return found
@@ -149,8 +149,8 @@ class Prover:
             return tuple(checked)
         try:
             return await self.workers.dkim(content, tuple(checked), keys)
-        except (TimeoutError, FaxgateError) as error:
-            log.warning("signatures that cannot be verified: %s %s", error, getattr(error, "detail", ""))
+        except DocumentRefused as error:
+            log.warning("signatures that cannot be verified: %s %s", error, error.detail)
             return tuple(
                 replace(one, result="it takes too long to verify") if place in keys else one
                 for place, one in enumerate(checked)

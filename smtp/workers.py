@@ -1,15 +1,21 @@
 """What is read of a mail to prove its sender, read in worker processes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar, TypeVarTuple
 
 from gateway.sandbox import DOCUMENT, Sandbox
 from smtp import claims, dkim, spf
 from smtp.evidence import Claims, Signature, Spf
 
-SLOWLY = replace(DOCUMENT, cpu=20.0, wall=20.0)
-"""For the signatures of large mails: some seconds for the largest."""
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+SECONDS = 1.0
+SLOWLY = replace(DOCUMENT, cpu=60.0, wall=60.0)
+"""For the signatures of large mails (some seconds for the largest), and while the machine is busy: a mail is not refused
+because others are read at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,16 +23,24 @@ class SandboxedWorkers:
     """`smtp.proving.Workers`."""
 
     sandbox: Sandbox
+    seconds: float = SECONDS
+    """After which a job gets a process and more time of its own."""
 
     async def claims(self, content: bytes | Path, now: float, authserv_id: str) -> Claims:
-        return await self.sandbox.quick(claims.read, content, now, authserv_id)
+        return await self._done(claims.read, content, now, authserv_id)
 
     async def spf(self, host: str, sender: str, helo: str, answers: spf.Answers) -> Spf | spf.Question:
-        return await self.sandbox.quick(spf.evaluate, host, sender, helo, answers)
+        return await self._done(spf.evaluate, host, sender, helo, answers)
 
     async def dkim(
         self, content: bytes | Path, signatures: tuple[Signature, ...], keys: Mapping[int, tuple[str, ...]]
     ) -> tuple[Signature, ...]:
         if isinstance(content, Path):
             return await self.sandbox.run(dkim.verify, content, signatures, keys, limits=SLOWLY)
-        return await self.sandbox.quick(dkim.verify, content, signatures, keys)
+        return await self._done(dkim.verify, content, signatures, keys)
+
+    async def _done(self, target: Callable[[*Ts], T], *args: *Ts) -> T:
+        try:
+            return await self.sandbox.quick(target, *args, wall=self.seconds)
+        except TimeoutError:
+            return await self.sandbox.run(target, *args, limits=SLOWLY)
