@@ -2,7 +2,7 @@
 
 Whatever was written by strangers is read in worker processes, which have no network; what the DNS says is fetched here
 and handed to them. A mail costs at most `SECONDS` of waiting and `MOST_CHECKED` keys; what has not come by then is
-temporary trouble. How it fails: what a worker cannot do within its limits proves nothing; trouble of ours is OurTrouble.
+temporary trouble. How it fails: what a worker cannot do within its limits proves nothing; our own is OurTrouble.
 """
 
 import asyncio

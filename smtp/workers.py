@@ -14,7 +14,7 @@ Ts = TypeVarTuple("Ts")
 
 SECONDS = 1.0
 SLOWLY = replace(DOCUMENT, cpu=60.0, wall=60.0)
-"""For the signatures of large mails (some seconds for the largest), and while the machine is busy: a mail is not refused
+"""For the signatures of large mails (some seconds for the largest), and while the machine is busy: no mail is refused
 because others are read at the same time."""
 
 
