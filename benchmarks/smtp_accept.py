@@ -40,7 +40,7 @@ from gateway.fax import Fax
 from gateway.numbers import to_e164
 from gateway.outbound.submission import Submission
 from gateway.resolver import Resolver
-from gateway.routing import FaxTarget, OperatorRoute
+from gateway.routing import FaxRoute, FaxTarget, OperatorRoute
 from gateway.sandbox import Sandbox
 from gateway.smtplog import SmtplogEntry
 from smtp.message import Message, Options, read
@@ -170,6 +170,9 @@ class WrittenAndSynced:
         assert isinstance(document.content, bytes)
         await asyncio.to_thread(write_durably, self._directory / entry.id, document.content)
         return []
+
+    async def check_room(self, route: FaxRoute, sender: str) -> None:
+        pass
 
     async def record(self, entry: SmtplogEntry) -> None:
         raise RuntimeError(f"refused: {entry}")

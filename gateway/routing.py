@@ -37,6 +37,8 @@ class FaxRoute:
     options: FaxOptions = NONE
     dsn: DsnRequest | None = None
     """What the sender has asked to be told of it."""
+    limited: bool = False
+    """Whether those who pay have limits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +52,21 @@ class FaxTarget:
     """The local part as written."""
     destination: str
     """E.164 with `+`."""
+    limited: bool = False
+    """Whether the account, or one above it, has limits."""
 
     def through(self, faxbox: Faxbox, dsn: DsnRequest | None = None) -> FaxRoute:
         """The way of a fax through this faxbox. Raises NotPermitted where it may not dial the number."""
-        check_number((scope_of("faxbox", faxbox),), self.destination)
-        return FaxRoute(account=self.account, faxbox=faxbox, number=self.number, destination=self.destination, dsn=dsn)
+        scope = scope_of("faxbox", faxbox)
+        check_number((scope,), self.destination)
+        return FaxRoute(
+            account=self.account,
+            faxbox=faxbox,
+            number=self.number,
+            destination=self.destination,
+            dsn=dsn,
+            limited=self.limited or scope.has_limits,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +124,13 @@ class Routing:
             return OperatorRoute(account=account, address=f"{local}@{domain}")
         destination = to_e164(local, account.country)
         check_number(above, destination)
-        return FaxTarget(account=account, boxes=tuple(boxes), number=local, destination=destination)
+        return FaxTarget(
+            account=account,
+            boxes=tuple(boxes),
+            number=local,
+            destination=destination,
+            limited=any(scope.has_limits for scope in above),
+        )
 
     async def _served(self, domain: str) -> Served:
         if self._changed.is_set():

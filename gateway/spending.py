@@ -146,6 +146,19 @@ class Excess:
         return f"{who} {verb} {self.most} {one if self.most == 1 else more} {self.time}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A limit, and what has been spent of it."""
+
+    scope: Scope
+    sender: str
+    """Whose limit it is; empty for the limit of all."""
+    what: str
+    window: str
+    most: int
+    spent: int
+
+
 class LimitPassed(Exception):
     """There is no room for what was asked: the ledger says so, and its caller makes an `error` of it."""
 

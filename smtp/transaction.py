@@ -54,6 +54,10 @@ class Submissions(Protocol):
         """Store a mail and its smtplog entry durably. Raises OurTrouble, and then nothing of it is queued."""
         ...
 
+    async def check_room(self, route: FaxRoute, sender: str) -> None:
+        """Raises OverLimit, NotPermitted where a mail of this sender would be refused for a limit."""
+        ...
+
     async def record(self, entry: SmtplogEntry) -> None:
         """Store the smtplog entry of a transaction that brought no fax."""
         ...
@@ -175,7 +179,7 @@ class Transaction:
             raise UnknownDomain("This fax service takes no address literals.")
         route = await self._gateway.routing.route(address.local, address.domain)
         if isinstance(route, FaxTarget):
-            return self._take_target(route, line, dsn)
+            return await self._take_target(route, line, dsn)
         alone = isinstance(route, BounceRoute)  # a bounce is nothing else beside, nor is what may yet be refused
         if self._provisional or (self.has_recipients and route != self._returned and (self._returned or alone)):
             return replies.OTHER_ACCOUNT
@@ -185,7 +189,7 @@ class Transaction:
             self._operators.append(route)
         return replies.RECIPIENT_OK
 
-    def _take_target(self, target: FaxTarget, line: RecipientLog, dsn: DsnRequest | None) -> str:
+    async def _take_target(self, target: FaxTarget, line: RecipientLog, dsn: DsnRequest | None) -> str:
         """A number: decided at once, or when the mail is there. One mail has one reply, so what may yet be refused
         comes in a mail of its own. Raises FaxgateError."""
         line.destination = target.destination
@@ -197,6 +201,8 @@ class Transaction:
         if isinstance(decided, Admitted):
             if self._returned or self._provisional or not self._same_as_before(decided):
                 return replies.OTHER_ACCOUNT
+            if not self.has_recipients:  # of several numbers that are too many the mail's reply tells
+                await self._check_room(target, decided)
             self._add(target, decided, dsn, line)
             self._admit(decided)
             return replies.RECIPIENT_OK
@@ -209,6 +215,12 @@ class Transaction:
             return replies.OTHER_ACCOUNT
         self._provisional.targets.setdefault(target.destination, (target, dsn, line))
         return replies.RECIPIENT_OK
+
+    async def _check_room(self, target: FaxTarget, decided: Admitted) -> None:
+        """Raises FaxgateError where a limit leaves no room: told before a large mail is sent."""
+        route = target.through(decided.faxbox)
+        if route.limited:
+            await self._gateway.submissions.check_room(route, decided.identity)
 
     def _asking(self, target: FaxTarget) -> Asking:
         host = self.client.host

@@ -26,6 +26,7 @@ from gateway.ids import new_id
 from gateway.notices import about_limit
 from gateway.outbound.submission import Submission, faxes_of
 from gateway.ports import Documents, NewDocument
+from gateway.routing import FaxRoute
 from gateway.smtplog import SmtplogEntry
 from gateway.spending import LimitPassed
 from gateway.storage import key_for
@@ -119,6 +120,28 @@ class Submissions:
         if not waiting.fax_ids or waiting.first is not None:
             await self._documents.delete([document.key for document in documents])  # all repeats: nobody needs them
         return waiting.fax_ids
+
+    async def check_room(self, route: FaxRoute, sender: str) -> None:
+        """Whether a mail of this sender may come for this route: told before it is sent, where that is certain.
+
+        It is not where the sender has faxed there lately: the mail may be the same again, which is taken and spends
+        nothing. Raises OverLimit, NotPermitted; OurTrouble.
+        """
+        payer = route.account.id, route.faxbox.id
+
+        def look(connection: Connection) -> LimitPassed | None:
+            ledger = Ledger(connection, [payer], self._clock.now(), writes=False)
+            try:
+                ledger.check(payer, sender, route.destination)
+            except LimitPassed as passed:
+                return None if ledger.has_faxed(payer, sender, route.destination) else passed
+            return None
+
+        async with self._store.read() as connection:
+            passed = await connection.run_sync(look)
+        if passed is not None:
+            await self._commit(_Waiting(None, passed=passed))  # the operator is told
+            raise passed.error from passed
 
     async def record(self, entry: SmtplogEntry) -> None:
         """Store the smtplog entry of a transaction that brought no fax."""

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, text, update
 
 from gateway.fax import Fax
-from gateway.spending import PAGES, WINDOWS, Counts, LimitPassed, Scope, Spent, check_number, excess, scope_of
+from gateway.spending import PAGES, WINDOWS, Counts, LimitPassed, Scope, Spent, Standing, check_number, excess, scope_of
 from gateway.store import tables
 
 _account, _faxbox, _spent = tables.account, tables.faxbox, tables.spent
@@ -44,12 +44,13 @@ def scopes(connection: Connection, payer: Payer) -> tuple[Scope, ...]:
 class Ledger:
     """The books, open in one transaction for the faxes of these payers."""
 
-    def __init__(self, connection: Connection, payers: Iterable[Payer], now: datetime) -> None:
+    def __init__(self, connection: Connection, payers: Iterable[Payer], now: datetime, *, writes: bool = True) -> None:
+        """Whoever only looks (`writes` is false) waits for nobody, and may be overtaken."""
         self._connection = connection
         self._now = now
         self._scopes = {payer: scopes(connection, payer) for payer in sorted(set(payers), key=str)}
         limited = {one[-1].id for one in self._scopes.values() if any(each.has_limits for each in one)}
-        if connection.dialect.name == "postgresql":
+        if writes and connection.dialect.name == "postgresql":
             # In the same order everywhere: each is held until the transaction ends.
             for top in sorted(limited):
                 connection.execute(
@@ -77,6 +78,32 @@ class Ledger:
         ]
         if rows:
             self._connection.execute(insert(_spent), rows)
+
+    def check(self, payer: Payer, sender: str, destination: str) -> None:
+        """Whether there is room for one more fax, which has a page at least. Raises LimitPassed."""
+        one = Spent(faxes=1, pages=1, destinations=frozenset({destination}))
+        for scope in self._scopes[payer]:
+            for whose, limits in scope.limited(sender.lower()):
+                self._check(scope, whose, limits, one)
+
+    def has_faxed(self, payer: Payer, sender: str, destination: str) -> bool:
+        """Whether this sender has sent anything there for as long as the books go back."""
+        own = and_(_spent.c.payer_id == payer[0], _spent.c.sender == sender.lower())
+        found = select(_spent.c.fax_id).where(own, _spent.c.destination == destination).limit(1)
+        return self._connection.execute(found).first() is not None
+
+    def standing(self, payer: Payer, sender: str) -> list[Standing]:
+        """The limits that hold for faxes of this sender."""
+        found: list[Standing] = []
+        for scope in self._scopes[payer]:
+            for whose, limits in scope.limited(sender.lower()):
+                for what, windows in limits.items():
+                    for window, most in windows.items():
+                        spent = self._spent(scope, whose, self._now - WINDOWS[window]).of(what)
+                        found.append(
+                            Standing(scope=scope, sender=whose, what=what, window=window, most=most, spent=spent)
+                        )
+        return found
 
     def settle(self, fax: Fax, pages: int) -> None:
         """The fax has this many pages, which was not known when it was entered. Raises LimitPassed."""

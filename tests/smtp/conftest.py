@@ -17,7 +17,7 @@ from gateway.errors import NotFound, OurTrouble, UnknownDomain
 from gateway.numbers import to_e164
 from gateway.outbound.submission import Submission
 from gateway.resolver import Answer
-from gateway.routing import BounceRoute, FaxTarget, OperatorRoute
+from gateway.routing import BounceRoute, FaxRoute, FaxTarget, OperatorRoute
 from gateway.smtplog import SmtplogEntry
 from smtp.logins import Logins
 from smtp.message import Message, Options, read
@@ -106,6 +106,9 @@ class RecordingSubmissions:
         assert submission.entry
         submission.entry.fax_ids = [f"fax-{route.destination}" for route in submission.routes]
         self.submitted.append(submission)
+
+    async def check_room(self, route: FaxRoute, sender: str) -> None:
+        pass
 
     async def record(self, entry: SmtplogEntry) -> None:
         self.recorded.append(entry)

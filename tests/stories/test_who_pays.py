@@ -72,6 +72,17 @@ async def test_what_goes_beyond_a_limit_is_told_in_the_session(house: House, let
     assert len([mail for mail in house.mails() if mail["Subject"].startswith("Limit")]) == 1
 
 
+async def test_a_limit_that_is_spent_is_told_before_the_mail_is_sent(house: House, letter: EmailMessage) -> None:
+    await limit(house, limits={"faxes": {"hour": 1}})
+    await house.send(letter, FAX_MACHINE)
+    with pytest.raises(smtplib.SMTPRecipientsRefused) as caught:
+        await house.send(again(letter, 2), "+12025550198")
+    assert [*caught.value.recipients.values()] == [(450, b"4.7.1 The faxbox may send 1 fax an hour; try again later.")]
+    await house.mail("postmaster@localhost", "Limit reached: faxbox Alice")
+    await house.later(3600)
+    await house.send(again(letter, 2), "+12025550198")
+
+
 async def test_a_number_that_is_not_allowed_is_refused_at_rcpt(house: House, letter: EmailMessage) -> None:
     with pytest.raises(smtplib.SMTPRecipientsRefused) as caught:
         await house.send(letter, PREMIUM)
