@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Protocol
 
 from gateway import options
-from gateway.accounts import Account, Scanner
+from gateway.accounts import Account
 from gateway.bounces import Returned
-from gateway.errors import DocumentRefused, FaxgateError, OurTrouble, Refused, UnknownDomain
+from gateway.errors import FaxgateError, OurTrouble, Refused, UnknownDomain
 from gateway.fax import DsnRequest, LeftOut
 from gateway.ids import new_id
 from gateway.operator_mail import Passage, to_operator
@@ -24,7 +24,7 @@ from gateway.outbound.submission import MailedDocument, Origin, Submission
 from gateway.routing import BounceRoute, FaxRoute, FaxTarget, OperatorRoute
 from gateway.smtplog import AttachmentLog, RecipientLog, SmtplogEntry
 from gateway.wording import zone_of
-from smtp import replies, senders
+from smtp import admission, replies, senders
 from smtp.addresses import Address
 from smtp.client import Client
 from smtp.message import FAXED, LEFT_OUT, Message, Options
@@ -121,7 +121,7 @@ class Transaction:
         self._account: Account | None = None
         self._routes: dict[tuple[str, str], FaxRoute] = {}
         self._provisional: _Provisional | None = None
-        self._identity = sender
+        self.identity = sender
         """Who is told of the faxes."""
         self._admitted: Admitted | None = None
         self._operators: list[OperatorRoute] = []
@@ -193,7 +193,7 @@ class Transaction:
         """A number: decided at once, or when the mail is there. One mail has one reply, so what may yet be refused
         comes in a mail of its own. Raises FaxgateError."""
         line.destination = target.destination
-        asking = self._asking(target)
+        asking = admission.asking(self._policy, self.client, self.entry.sender, target)
         decided = senders.at_rcpt(asking)
         if isinstance(decided, TurnedAway):
             self.entry.authentication = decided.reason
@@ -222,17 +222,6 @@ class Transaction:
         if route.limited:
             await self._gateway.submissions.check_room(route, decided.identity)
 
-    def _asking(self, target: FaxTarget) -> Asking:
-        host = self.client.host
-        return Asking(
-            client=self.client,
-            sender=self.entry.sender,
-            account=target.account,
-            boxes=target.boxes,
-            trusted=self._policy.trusts(host),
-            relay=bool(self._policy.relay(host)),
-        )
-
     def _same_as_before(self, decided: Admitted) -> bool:
         """Whether who is told, and what a scanner may, is what it is for the recipients before."""
         before = self._admitted
@@ -243,7 +232,7 @@ class Transaction:
             already = f"{self.entry.authentication}; " if self._admitted else ""
             self.entry.authentication = f"{already}{decided.reason}"
         self._admitted = self._admitted or decided
-        self._identity = decided.identity
+        self.identity = decided.identity
 
     def _add(self, target: FaxTarget, decided: Admitted, dsn: DsnRequest | None, line: RecipientLog) -> None:
         """Raises NotPermitted where the faxbox may not dial the number."""
@@ -276,12 +265,9 @@ class Transaction:
     async def _prove(self, provisional: _Provisional, content: bytes | Path) -> None:
         """Decide what was put off until the mail was there. Raises FaxgateError."""
         asking, prover = provisional.asking, self._gateway.prover
-        claimed = await prover.claims(content, self._policy.relay(self.client.host))
+        claimed = await admission.claims(prover, self._policy, asking, content)
         self.entry.subject, self.entry.message_id = options.without_secrets(claimed.subject), claimed.message_id
-        evidence = await prover.evidence(
-            claimed, content, self.client, asking.sender, asking.account.signing_domains, relayed=asking.relay
-        )
-        decided = senders.after_data(asking, evidence)
+        decided = await admission.proven(prover, asking, claimed, content)
         if isinstance(decided, TurnedAway):
             self.entry.authentication = decided.reason
             raise decided.error
@@ -289,24 +275,18 @@ class Transaction:
         self._admit(decided)
         for target, dsn, line in provisional.targets.values():
             self._add(target, decided, dsn, line)
-            if dsn is not None and self._identity.lower() != asking.sender.lower():
+            if dsn is not None and self.identity.lower() != asking.sender.lower():
                 self.entry.errors.append(
                     f"{target.destination}: what the envelope sender asks to be told is not heeded"
                 )
 
     async def _check_scanner(self, message: Message, content: bytes | Path) -> None:
         """Raises FaxgateError where the mail is not what its scanner is registered for."""
-        scanner = self._admitted.scanner if self._admitted else None
-        if self._admitted is None or scanner is None:
-            return
-        decided = senders.of_scanner(self._admitted, await self._gateway.prover.claims(content))
-        if isinstance(decided, TurnedAway):
-            self.entry.authentication = decided.reason
-            raise decided.error
-        pages = [part.pages for part in message.parts if part.outcome == FAXED]
-        counted = [count for count in pages if count is not None]
-        if scanner.max_pages is not None and (len(counted) < len(pages) or sum(counted) > scanner.max_pages):
-            raise _too_many(scanner, counted)
+        if self._admitted is not None:
+            decided = await admission.of_scanner(self._gateway.prover, self._admitted, message, content)
+            if isinstance(decided, TurnedAway):
+                self.entry.authentication = decided.reason
+                raise decided.error
 
     async def _read(self, content: bytes | Path) -> Message:
         signed = self._admitted.signed if self._admitted else None
@@ -347,7 +327,7 @@ class Transaction:
 
     async def _submit(self, message: Message, content: bytes | Path) -> None:
         submission = Submission(
-            origin=Origin.of_mail(self.entry, self._identity),
+            origin=Origin.of_mail(self.entry, self.identity),
             entry=self.entry,
             routes=tuple(self._with_options(route, message) for route in self._routes.values()),
             documents=tuple(
@@ -430,8 +410,3 @@ class Transaction:
         if not isinstance(error, Refused):
             log.warning("smtp %s: %s %s", self.entry.id, error, error.detail)
         return replies.of_error(error, utf8=self.utf8)
-
-
-def _too_many(scanner: Scanner, counted: list[int]) -> DocumentRefused:
-    found = f"{sum(counted)} pages" if counted else "pages that could not be counted"
-    return DocumentRefused(f"This scanner may send {scanner.max_pages} pages; the mail has {found}.")

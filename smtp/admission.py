@@ -1,0 +1,62 @@
+"""A transaction's sender, admitted or not: `smtp.senders` decides, here it is told what there is to know.
+
+How it fails: as a decision that turns the sender away; trouble of ours is OurTrouble.
+"""
+
+from pathlib import Path
+
+from gateway.accounts import Scanner
+from gateway.errors import DocumentRefused
+from gateway.routing import FaxTarget
+from smtp import senders
+from smtp.client import Client
+from smtp.evidence import Claims
+from smtp.message import FAXED, Message
+from smtp.policy import Policy
+from smtp.proving import Prover
+from smtp.senders import Admitted, Asking, TurnedAway
+
+
+def asking(policy: Policy, client: Client, sender: str, target: FaxTarget) -> Asking:
+    """Who asks to send there."""
+    return Asking(
+        client=client,
+        sender=sender,
+        account=target.account,
+        boxes=target.boxes,
+        trusted=policy.trusts(client.host),
+        relay=bool(policy.relay(client.host)),
+    )
+
+
+async def claims(prover: Prover, policy: Policy, asking: Asking, content: bytes | Path) -> Claims:
+    """What the mail says of its sender."""
+    return await prover.claims(content, policy.relay(asking.client.host))
+
+
+async def proven(prover: Prover, asking: Asking, claimed: Claims, content: bytes | Path) -> Admitted | TurnedAway:
+    """The decision that was put off until the mail was there."""
+    signing = asking.account.signing_domains
+    evidence = await prover.evidence(claimed, content, asking.client, asking.sender, signing, relayed=asking.relay)
+    return senders.after_data(asking, evidence)
+
+
+async def of_scanner(
+    prover: Prover, admitted: Admitted, message: Message, content: bytes | Path
+) -> Admitted | TurnedAway:
+    """Whether the mail is what its scanner, if it is one, is registered for."""
+    if admitted.scanner is None:
+        return admitted
+    decided = senders.of_scanner(admitted, await prover.claims(content))
+    if isinstance(decided, Admitted) and (error := _too_many(admitted.scanner, message)):
+        return TurnedAway(error=error, reason=f"{admitted.reason}, with too many pages")
+    return decided
+
+
+def _too_many(scanner: Scanner, message: Message) -> DocumentRefused | None:
+    pages = [part.pages for part in message.parts if part.outcome == FAXED]
+    counted = [count for count in pages if count is not None]
+    if scanner.max_pages is None or (len(counted) == len(pages) and sum(counted) <= scanner.max_pages):
+        return None
+    found = f"{sum(counted)} pages" if counted else "pages that could not be counted"
+    return DocumentRefused(f"This scanner may send {scanner.max_pages} pages; the mail has {found}.")
