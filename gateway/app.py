@@ -60,6 +60,9 @@ from smtp.workers import SandboxedWorkers
 
 log = logging.getLogger(__name__)
 
+SMTP_PRELOAD = ("smtp.message", "smtp.claims", "smtp.dkim", "smtp.spf")
+"""Modules that worker processes read mails with."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addresses:
@@ -124,7 +127,7 @@ class App:
         spool.mkdir(exist_ok=True, mode=0o700)
         await asyncio.to_thread(remove_abandoned, spool, self.clock.now().timestamp())
         if self._roles & {"smtp", "worker", "api"}:
-            self.sandbox = Sandbox(preload=(*PRELOAD, "smtp.message", "smtp.claims", "smtp.dkim", "smtp.spf"))
+            self.sandbox = Sandbox(preload=(*PRELOAD, *SMTP_PRELOAD))
             await self.sandbox.start()
             self._stack.push_async_callback(self.sandbox.stop)
             well, text = about_office()
@@ -251,22 +254,7 @@ class App:
 
     async def _start_smtp(self, spool: Path, certificate: Certificate | None) -> None:
         settings = self.settings
-        policy = Policy(
-            hostname=hostname_of(self.settings),
-            spool_directory=spool,
-            trusted_networks=settings.trusted,
-            trusted_relays=tuple(Relay(network, name) for network, name in settings.trusted_relays),
-            proxies=settings.proxy_protocol_from,
-            tls_required=settings.smtp_tls == "require",
-            limits=Limits(
-                size=settings.smtp_max_size,
-                recipients=settings.smtp_max_recipients,
-                pages=settings.max_pages,
-                connections=settings.smtp_max_connections,
-                connections_per_peer=settings.smtp_max_connections_per_peer,
-                idle_seconds=settings.smtp_idle_seconds,
-            ),
-        )
+        policy = smtp_policy(settings, spool)
         gateway = SmtpGateway(
             routing=Routing(self.store, self.wake, self.clock, self._bounces),
             submissions=self.submissions,
@@ -350,6 +338,26 @@ class App:
         """Stop everything, in the opposite order; calls that still run are hung up."""
         await self.hang_up()
         await self._stack.aclose()
+
+
+def smtp_policy(settings: Settings, spool: Path) -> Policy:
+    """What the SMTP door allows."""
+    return Policy(
+        hostname=hostname_of(settings),
+        spool_directory=spool,
+        trusted_networks=settings.trusted,
+        trusted_relays=tuple(Relay(network, name) for network, name in settings.trusted_relays),
+        proxies=settings.proxy_protocol_from,
+        tls_required=settings.smtp_tls == "require",
+        limits=Limits(
+            size=settings.smtp_max_size,
+            recipients=settings.smtp_max_recipients,
+            pages=settings.max_pages,
+            connections=settings.smtp_max_connections,
+            connections_per_peer=settings.smtp_max_connections_per_peer,
+            idle_seconds=settings.smtp_idle_seconds,
+        ),
+    )
 
 
 def build_certificate(settings: Settings) -> Certificate | None:

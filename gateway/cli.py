@@ -109,6 +109,13 @@ def _parser() -> argparse.ArgumentParser:
     send.add_argument("--to", required=True, help="the number, written as in a mail address")
     send.add_argument("--faxbox", required=True, help="the id of the faxbox that sends")
 
+    checking = _add(commands, "check", _check, "say what would become of a mail, without sending it")
+    checking.add_argument("--from", dest="sender", required=True, metavar="SENDER", help="the envelope sender")
+    checking.add_argument("--to", required=True, metavar="RECIPIENT", help="as +15551234567@fax.example.com")
+    checking.add_argument("--peer", default="", metavar="IP", help="the address of the server that would bring it")
+    checking.add_argument("--tls", action="store_true", help="as if it came under TLS")
+    checking.add_argument("--file", type=Path, metavar="FILE", help="the mail, with its header (.eml)")
+
     line = commands.add_parser("line", help="telephone lines").add_subparsers(required=True, metavar="COMMAND")
     _add(line, "list", _showing(_line_list), "list the lines: which are drained, and the calls under way on them")
     for name, text in (
@@ -336,6 +343,22 @@ async def _explain(options: argparse.Namespace) -> int:
         for moment in story:
             print(f"{moment.at:%Y-%m-%d %H:%M:%S}  {moment.words}")
     return 0
+
+
+async def _check(options: argparse.Namespace) -> int:
+    """Status 1 where the mail would be refused."""
+    from gateway.dryrun import Asked, check
+
+    async with _desk() as desk:
+        asked = Asked(
+            sender=options.sender, recipient=options.to, peer=options.peer, tls=options.tls, file=options.file
+        )
+        verdict = await check(read(), desk, asked)
+    if options.json or not sys.stdout.isatty():
+        _show({"would_be_sent": verdict.would_be_sent, **asdict(verdict)}, as_json=True)
+    else:
+        print("\n".join(verdict.lines()))
+    return 0 if verdict.would_be_sent else 1
 
 
 async def _letters(options: argparse.Namespace) -> int:

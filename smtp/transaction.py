@@ -202,6 +202,8 @@ class Transaction:
             if self._returned or self._provisional or not self._same_as_before(decided):
                 return replies.OTHER_ACCOUNT
             if not self.has_recipients:  # of several numbers that are too many the mail's reply tells
+                self.entry.authentication = decided.reason
+                self.entry.faxbox_id = line.faxbox_id = decided.faxbox.id
                 await self._check_room(target, decided)
             self._add(target, decided, dsn, line)
             self._admit(decided)
