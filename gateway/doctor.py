@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway import doctor_smtp
+from gateway import doctor_smtp, doctor_trust
 from gateway.building import build_documents, build_lines, build_mailer, build_texter
 from gateway.documents.installed import about_office, office
 from gateway.errors import FaxgateError
@@ -39,6 +39,7 @@ LIBRARIES = (
     Library("libpangoft2-1.0.so.0", "libpangoft2-1.0-0", "libpangoft2-1.0-0", "faxing plain text"),
     Library("libharfbuzz-subset.so.0", "libharfbuzz-subset0", "libharfbuzz-subset0", "faxing plain text"),
 )
+
 
 FONTS = ("/usr/share/fonts", "/usr/local/share/fonts", "/System/Library/Fonts", str(Path.home() / ".fonts"))
 FONT_PACKAGE = "fonts-dejavu-core"
@@ -69,6 +70,7 @@ async def examine(settings: Settings) -> list[Finding]:
         *_parts(settings),
         *[finding async for finding in _lines(settings)],
         *[finding async for finding in doctor_smtp.examine(settings)],
+        *[finding async for finding in doctor_trust.examine(settings)],
     ]
 
 

@@ -1,8 +1,7 @@
-"""What `faxgate doctor` finds at the SMTP door: its certificate, who can log in, who is trusted without a reason."""
+"""What `faxgate doctor` finds at the SMTP door: its certificate, and who can log in."""
 
 import stat
-from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -12,20 +11,14 @@ from cryptography import x509
 from gateway.building import hostname_of
 from gateway.errors import FaxgateError
 from gateway.finding import Finding
-from gateway.networks import Network, hold
 from gateway.settings import Settings, host_and_port
-from gateway.smtplog import SmtplogEntry
-from gateway.store import credentials, smtplog
+from gateway.store import credentials
 from gateway.store.engine import Store
 from smtp.tls import BadCertificateError, context
 
 SOON = timedelta(days=14)
-ENTRIES = 1000
-"""Entries of the smtplog that are looked at, the latest."""
-NAMES = 5
-"""By so many names no relay introduces itself."""
 
-CERTIFICATE, TRUST = "FAXGATE_SMTP_TLS_CERT", "trusted networks"
+CERTIFICATE = "FAXGATE_SMTP_TLS_CERT"
 
 
 async def examine(settings: Settings) -> AsyncIterator[Finding]:
@@ -36,8 +29,6 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
         key = settings.smtp_tls_key or settings.smtp_tls_cert
         for finding in of_files(settings.smtp_tls_cert, key, hostname_of(settings), datetime.now(UTC)):
             yield finding
-    for finding in _trust(settings):
-        yield finding
     try:
         store = await Store.open(settings.database)
     except FaxgateError:
@@ -45,14 +36,11 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     try:
         async with store.read() as connection:
             names = await credentials.count(connection)
-            entries = await smtplog.latest(connection, ENTRIES)
     finally:
         await store.close()
     if names and settings.smtp_tls_cert is None:
         text = f"{names}, and nobody can log in without TLS: set {CERTIFICATE}"
         yield Finding("credentials", ok=False, text=text)
-    for finding in hidden_peers(entries, settings.trusted):
-        yield finding
 
 
 def of_files(certificate: Path, key: Path, hostname: str, now: datetime) -> Iterator[Finding]:
@@ -104,43 +92,6 @@ def _without_tls(settings: Settings) -> Iterator[Finding]:
         if address and not _on_loopback(address):
             text = f"no TLS, and {variable} is {address}: what is mailed can be read on the way, and nobody can log in"
             yield Finding(CERTIFICATE, ok=False, text=text)
-
-
-def _trust(settings: Settings) -> Iterator[Finding]:
-    for network in settings.trusted:
-        if network.num_addresses > 2**24:
-            text = f"{network} lets nearly everybody send in anybody's name: name your own relays only"
-            yield Finding(TRUST, ok=False, text=text)
-    if not settings.trusted:
-        yield Finding(TRUST, ok=True, text="none: senders log in, or prove their domain (FAXGATE_TRUSTED_NETWORKS)")
-    unasked = settings.trusted and settings.trusted_networks is None and not settings.proxy_protocol_from
-    inside = not settings.smtps_listen or _on_loopback(settings.smtps_listen)
-    if unasked and inside and settings.smtp_tls_cert is not None:
-        yield Finding(
-            TRUST,
-            ok=False,
-            text="SMTP listens on loopback alone, and has a certificate. If a proxy passes connections on to it, "
-            "everybody is trusted: have it speak the PROXY protocol (FAXGATE_PROXY_PROTOCOL_FROM). If none does, "
-            "say whom you trust: FAXGATE_TRUSTED_NETWORKS=127.0.0.0/8",
-        )
-
-
-def hidden_peers(entries: Iterable[SmtplogEntry], trusted: Iterable[Network]) -> Iterator[Finding]:
-    """Trusted peers that introduce themselves by many names: proxies, behind which everybody is trusted."""
-    networks, names = tuple(trusted), defaultdict[str, set[str]](set)
-    for entry in entries:
-        host = entry.peer.rpartition(":")[0].strip("[]")
-        if hold(networks, host):
-            names[host].add(entry.helo.lower())
-    for host, called in names.items():
-        if len(called) >= NAMES:
-            yield Finding(
-                TRUST,
-                ok=False,
-                text=f"{host} is trusted, and clients with {len(called)} names came from there lately "
-                f"({', '.join(sorted(called)[:3])}, ...). If it is a proxy, everybody behind it is trusted: have it "
-                "speak the PROXY protocol (FAXGATE_PROXY_PROTOCOL_FROM)",
-            )
 
 
 def _on_loopback(address: str) -> bool:

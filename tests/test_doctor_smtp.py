@@ -8,12 +8,8 @@ import trustme
 
 from gateway.administration import Administration
 from gateway.credentials import Credentials
-from gateway.doctor_smtp import NAMES, examine, hidden_peers, of_files
-from gateway.ids import new_id
-from gateway.networks import network
+from gateway.doctor_smtp import examine, of_files
 from gateway.settings import read
-from gateway.smtplog import SmtplogEntry
-from gateway.store import smtplog
 from gateway.store.engine import Store
 from gateway.store.wake import Wake
 from tests.conftest import MovedClock
@@ -96,22 +92,6 @@ def test_a_key_that_everybody_can_read(tmp_path: Path, mode: int, good: bool) ->
     assert ("FAXGATE_SMTP_TLS_KEY" in text) is not good
 
 
-def came(*peers: tuple[str, str]) -> list[SmtplogEntry]:
-    return [SmtplogEntry(id=new_id(), received_at=NOW, peer=f"{host}:25", helo=helo) for host, helo in peers]
-
-
-def test_a_trusted_peer_that_goes_by_many_names_may_be_a_proxy() -> None:
-    trusted = [network("192.0.2.0/24"), network("::1/128")]
-    many = [f"client{number}.example" for number in range(NAMES)]
-    [found] = hidden_peers(came(*[("192.0.2.1", name) for name in many]), trusted)
-    assert not found.ok
-    assert "192.0.2.1 is trusted" in found.text
-    [found] = hidden_peers(came(*[("[::1]", name) for name in many]), trusted)
-    assert "::1 is trusted" in found.text
-    assert not list(hidden_peers(came(*[("192.0.2.1", name) for name in many[1:] + many[1:]]), trusted))
-    assert not list(hidden_peers(came(*[("198.51.100.1", name) for name in many]), trusted))
-
-
 async def troubles(**settings: object) -> str:
     return "\n".join([f"{one.name}: {one.text}" async for one in examine(read(**settings)) if not one.ok])
 
@@ -128,17 +108,6 @@ async def test_what_depends_on_the_settings(tmp_path: Path, sqlite_template: Pat
     assert "no TLS, and FAXGATE_SMTP_LISTEN is 0.0.0.0:25" in await found(smtp_listen="0.0.0.0:25")
     assert "no TLS, and FAXGATE_LMTP_LISTEN is [::]:24" in await found(lmtp_listen="[::]:24")
     assert await found(smtp_listen="0.0.0.0:25", **secured) == ""
-    assert "FAXGATE_PROXY_PROTOCOL_FROM" in await found(**secured)
-    assert await found(**secured, trusted_networks="127.0.0.1") == ""
-    assert await found(**secured, proxy_protocol_from="127.0.0.1") == ""
-    assert await found(**secured, smtps_listen="0.0.0.0:465") == ""
-    assert "0.0.0.0/0 lets nearly everybody" in await found(trusted_networks="0.0.0.0/0")
-
-
-async def test_what_is_in_the_smtplog(store: Store, database_url: str, tmp_path: Path) -> None:
-    async with store.begin() as connection:
-        await connection.run_sync(smtplog.add, came(*[("127.0.0.1", f"client{number}") for number in range(NAMES)]))
-    assert "127.0.0.1 is trusted" in await troubles(data_dir=tmp_path, database_url=database_url)
 
 
 async def test_credentials_that_nobody_can_use(

@@ -48,10 +48,11 @@ async def page(
     return [_entry.validate_python(row) for row in rows]
 
 
-async def latest(connection: AsyncConnection, most: int) -> list[SmtplogEntry]:
-    """The latest entries of the installation."""
+async def latest_clients(connection: AsyncConnection, most: int) -> list[tuple[str, str]]:
+    """Peer (`address:port`) and HELO of the latest entries, of all accounts."""
     query = select(_smtplog.c.entry).order_by(_smtplog.c.id.desc()).limit(most)  # an id begins with its time
-    return [_entry.validate_python(row) for row in (await connection.execute(query)).scalars()]
+    entries = [_entry.validate_python(entry) for entry in (await connection.execute(query)).scalars()]
+    return [(entry.peer, entry.helo) for entry in entries]
 
 
 async def blank(connection: AsyncConnection, entry_id: str) -> None:
