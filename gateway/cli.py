@@ -16,6 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gateway import arguments
+from gateway.accounts import REQUIRE_PROOF, SENDER_POLICIES
 from gateway.documents.rendering import Look, Rendering, Resolution
 from gateway.errors import FaxgateError
 from gateway.settings import ROLES, BadSettingsError, read
@@ -63,6 +65,13 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--max-calls", type=int, default=4, help="outgoing calls at a time")
     add.add_argument("--keep-days", type=int, help="for how long faxes are kept after their end; for ever without it")
     _caller_lists(add)
+    add.add_argument(
+        "--sender-policy", choices=SENDER_POLICIES, default=REQUIRE_PROOF, help="whether senders owe proof"
+    )
+    signing = "a domain whose DKIM signatures prove any From, as tenant.onmicrosoft.com; may be repeated"
+    add.add_argument("--signing-domain", action="append", default=[], help=signing)
+    believed = "a network whose permitted senders need no proof; may be repeated"
+    add.add_argument("--trusted-network", action="append", default=[], help=believed)
     _add(account, "list", _showing(_account_list), "list the accounts")
 
     faxbox = commands.add_parser("faxbox", help="faxboxes").add_subparsers(required=True, metavar="COMMAND")
@@ -83,6 +92,15 @@ def _parser() -> argparse.ArgumentParser:
     box.add_argument("--body-as-page", action="store_true", help="fax the text of a mail that has no document")
     box.add_argument("--resume", action="store_true", help="after a call that was cut off send the missing pages only")
     _caller_lists(box)
+    box.add_argument("--trusted-network", action="append", default=[], help=believed)
+    box.add_argument(
+        "--scanner",
+        action="append",
+        default=[],
+        type=arguments.scanner,
+        metavar=arguments.SCANNER,
+        help="an office scanner, which cannot log in; may be repeated",
+    )
     listing = _add(faxbox, "list", _showing(_faxbox_list), "list the faxboxes of an account")
     listing.add_argument("account", metavar="ACCOUNT")
 
@@ -217,6 +235,9 @@ async def _account_add(desk: "Desk", options: argparse.Namespace) -> Any:
         keep_days=options.keep_days,
         blocked_callers=options.block_caller,
         allowed_callers=options.allow_caller,
+        sender_policy=options.sender_policy,
+        signing_domains=options.signing_domain,
+        trusted_networks=options.trusted_network,
     )
     return {**asdict(account), "auth_token": token}
 
@@ -252,6 +273,8 @@ async def _faxbox_add(desk: "Desk", options: argparse.Namespace) -> Any:
         resume=options.resume,
         blocked_callers=options.block_caller,
         allowed_callers=options.allow_caller,
+        trusted_networks=options.trusted_network,
+        scanners=options.scanner,
     )
     return asdict(box)
 

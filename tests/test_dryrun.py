@@ -102,6 +102,44 @@ async def test_what_is_no_address(settings: Settings, desk: Desk, asked: Asked, 
     assert field in str(caught.value.field)
 
 
+def test_who_is_believed_is_said_on_the_command_line(
+    tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copyfile(sqlite_template, tmp_path / "faxgate.db")
+    monkeypatch.setenv("FAXGATE_DATA_DIR", str(tmp_path))
+
+    def made(*words: str) -> Any:
+        assert main(words) == 0
+        return json.loads(capsys.readouterr().out)
+
+    policy = ("--sender-policy", "trust_envelope", "--signing-domain", "Tenant.onmicrosoft.com")
+    account = made(
+        "account", "add", "Office", "--domain", "fax.example.com", *policy, "--trusted-network", "10.1.0.0/16"
+    )
+    assert account["sender_policy"] == "trust_envelope"
+    assert account["signing_domains"] == ["tenant.onmicrosoft.com"]
+    assert account["trusted_networks"] == ["10.1.0.0/16"]
+    scanner = "192.0.2.7=scan@example.com,pages=20,receipts=nurse@example.com,plaintext"
+    box = made("faxbox", "add", "Office", "Front", "--trusted-network", "192.0.2.8", "--scanner", scanner)
+    assert box["trusted_networks"] == ["192.0.2.8/32"]
+    assert box["scanners"] == [
+        {
+            "network": "192.0.2.7/32",
+            "sender": "scan@example.com",
+            "max_pages": 20,
+            "receipts_to": "nurse@example.com",
+            "plaintext": True,
+        }
+    ]
+    for wrong in ("gmail.com", "onmicrosoft.com", "co.uk", "20230601.gappssmtp.com", "amazonses.com"):
+        assert main(["account", "add", "Other", "--signing-domain", wrong]) == 1
+        assert f"{wrong} is everybody's" in capsys.readouterr().err
+    for wrong in ("192.0.2.7", "192.0.2.7=", "1.2.3.4=a@b.example,pages=many", "1.2.3.4=a@b.example,loud"):
+        with pytest.raises(SystemExit):
+            main(["faxbox", "add", "Office", "Front", "--scanner", wrong])
+        assert "a scanner is written" in capsys.readouterr().err
+
+
 def test_the_command(
     tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
