@@ -100,7 +100,7 @@ class Desk:
             box = await accounts.faxbox(connection, faxbox_id)
             account = await accounts.account(connection, box.account_id)
         route = FaxRoute(account=account, faxbox=box, number=number, destination=to_e164(number, account.country))
-        submissions = Submissions(self.store, self._documents, self.wake, self.clock, operator=NOBODY)
+        submissions = self.submissions()
         await submissions.start()
         try:
             [fax_id] = await submissions.submit(
@@ -113,6 +113,10 @@ class Desk:
         finally:
             await submissions.stop()
         return {"id": fax_id, "to": route.destination, "status": "attaching_files"}
+
+    def submissions(self) -> Submissions:
+        """The way in for faxes, not started yet."""
+        return Submissions(self.store, self._documents, self.wake, self.clock, operator=NOBODY)
 
     async def explain(self, fax_id: str) -> list[Moment]:
         """What happened to a fax, the oldest moment first. Raises NotFound."""

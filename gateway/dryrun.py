@@ -5,7 +5,7 @@ The mail itself is read in worker processes, as those that come in are; the DNS 
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -20,6 +20,7 @@ from gateway.desk import Desk
 from gateway.errors import BadAddress, BadField, FaxgateError, NotPermitted
 from gateway.fax import DsnRequest
 from gateway.outbound.submission import Submission, faxes_of
+from gateway.outbound.submit import Submissions
 from gateway.resolver import Resolver
 from gateway.routing import FaxRoute, FaxTarget, Routing
 from gateway.sandbox import Sandbox
@@ -105,20 +106,14 @@ class Verdict:
 class LooksOnly:
     """Takes a mail as `gateway.outbound.submit.Submissions` does, and keeps nothing of it."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, submissions: Submissions) -> None:
         self._store = store
         self._clock = clock
-        self.submission: Submission | None = None
+        self._submissions = submissions
 
     async def submit(self, submission: Submission) -> None:
         faxes = faxes_of(submission, (), self._clock.now())
-        payers = [(fax.account_id, fax.faxbox_id) for fax in faxes]
-
-        def look(connection: Connection) -> None:
-            Ledger(connection, payers, self._clock.now(), writes=False).check_all(faxes, submission.counted_pages)
-
-        await self._looked(look)
-        self.submission = submission
+        await self._submissions.check(faxes, submission.counted_pages)
 
     async def check_room(self, route: FaxRoute, sender: str) -> None:
         payer = route.account.id, route.faxbox.id
@@ -126,17 +121,14 @@ class LooksOnly:
         def look(connection: Connection) -> None:
             Ledger(connection, [payer], self._clock.now(), writes=False).check(payer, sender, route.destination)
 
-        await self._looked(look)
-
-    async def record(self, entry: SmtplogEntry) -> None:
-        pass
-
-    async def _looked(self, look: Callable[[Connection], None]) -> None:
         try:
             async with self._store.read() as connection:
                 await connection.run_sync(look)
         except LimitPassed as passed:
             raise passed.error from passed
+
+    async def record(self, entry: SmtplogEntry) -> None:
+        pass
 
 
 async def check(settings: Settings, desk: Desk, asked: Asked) -> Verdict:
@@ -233,7 +225,7 @@ async def _gateway(settings: Settings, desk: Desk) -> AsyncIterator[tuple[Gatewa
     try:
         gateway = Gateway(
             routing=Routing(desk.store, desk.wake, desk.clock),
-            submissions=LooksOnly(desk.store, desk.clock),
+            submissions=LooksOnly(desk.store, desk.clock, desk.submissions()),
             parse=parse,
             parse_slowly=parse,
             prover=Prover(SandboxedWorkers(sandbox), Resolver(settings.dns), desk.clock),

@@ -48,16 +48,18 @@ class Previews:
         """The pages from `first` (from 1), `most` of them. A document at a URL is fetched, in one try.
 
         Raises as `Orders.place` does, and as preparing does: NotRetrieved, OurTrouble; BadField for a `first` behind
-        the end; Busy.
+        the end; Busy; NotPermitted and OverLimit where the fax would be refused for its number or a limit.
         """
         with self._one_more(order.account_id):
             submission = await self.orders.checked(order)
             [fax] = faxes_of(submission, (), self.orders.clock.now())
             [route] = submission.routes
+            await self.orders.submissions.check([fax], submission.counted_pages)
             preparation = self.fetching.preparation
             folder = _scratch(preparation.spool)
             try:
                 async with preparation.made(fax, await self._sources(fax, submission, folder)) as made:
+                    await self.orders.submissions.check([replace(fax, pages=made.pages)])
                     if first > made.pages:
                         raise BadField("show_from", f"The last page of the fax is page {made.pages}.")
                     image = await preparation.sandbox.run(preview, made.image, first, most)

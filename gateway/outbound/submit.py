@@ -121,6 +121,20 @@ class Submissions:
             await self._documents.delete([document.key for document in documents])  # all repeats: nobody needs them
         return waiting.fax_ids
 
+    async def check(self, faxes: Sequence[Fax], counted_pages: int = 0) -> None:
+        """Whether faxes like these would be taken now, as far as numbers and limits go; nothing is stored. Raises
+        NotPermitted, OverLimit."""
+        payers = [(fax.account_id, fax.faxbox_id) for fax in faxes]
+
+        def look(connection: Connection) -> None:
+            Ledger(connection, payers, self._clock.now(), writes=False).check_all(faxes, counted_pages)
+
+        try:
+            async with self._store.read() as connection:
+                await connection.run_sync(look)
+        except LimitPassed as passed:
+            raise passed.error from passed
+
     async def check_room(self, route: FaxRoute, sender: str) -> None:
         """Whether a mail of this sender may come for this route: told before it is sent, where that is certain.
 

@@ -129,6 +129,21 @@ async def test_the_same_for_programs(house: House, client: httpx.AsyncClient) ->
         assert repeated.json()["data"]["id"] == taken.json()["data"]["id"]
 
 
+async def test_a_preview_says_that_the_fax_would_be_refused(house: House, client: httpx.AsyncClient) -> None:
+    async with Origin(document=papers.letter(pages=2)).served() as origin:
+        document: dict[str, Any] = {"document": {"url": f"{origin.url}/fax.pdf"}, "dry_run": True}
+        denied = await client.put("/faxes", json=order(house, PREMIUM, **document))
+        assert (denied.status_code, denied.json()["message"]) == (403, "not_permitted")
+        assert (await client.put("/faxes", json=order(house, **document))).status_code == 200
+        await limit(house, limits={"pages": {"day": 1}})
+        late = await client.put("/faxes", json=order(house, **document))
+        assert (late.status_code, late.json()["data"]["message"]) == (
+            403,
+            "The faxbox may send 1 page a day; this is more at once.",
+        )
+    assert await house.faxes() == []
+
+
 async def test_pages_that_are_known_late_count_all_the_same(house: House, client: httpx.AsyncClient) -> None:
     await limit(house, limits={"pages": {"day": 1}})
     async with Origin(document=papers.letter(pages=2)).served() as origin:
