@@ -1,6 +1,7 @@
 """Arguments of the command line that are more than a word."""
 
 from argparse import ArgumentTypeError
+from datetime import date
 
 from gateway.accounts import Scanner
 
@@ -27,3 +28,11 @@ def scanner(word: str) -> Scanner:
         receipts_to=receipts,
         plaintext=plaintext is not None,
     )
+
+
+def day(written: str) -> date:
+    """A day as ISO 8601 has it. Raises ArgumentTypeError."""
+    try:
+        return date.fromisoformat(written)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{written!r} is no date like 2026-01-31") from error

@@ -11,7 +11,6 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -164,7 +163,9 @@ def _parser() -> argparse.ArgumentParser:
 
     purging = _add(commands, "purge", _showing(_purge), "remove the faxes of an account that ended before a time")
     purging.add_argument("account", metavar="ACCOUNT")
-    purging.add_argument("--before", required=True, type=_day, metavar="DATE", help="2026-01-31, in the account's zone")
+    purging.add_argument(
+        "--before", required=True, type=arguments.day, metavar="DATE", help="2026-01-31, in the account's zone"
+    )
 
     explaining = _add(commands, "explain", _explain, "tell what happened to a fax, in order and in words")
     explaining.add_argument("id", help="the id of the fax")
@@ -344,13 +345,6 @@ async def _audit(desk: "Desk", options: argparse.Namespace) -> Any:
 
 async def _purge(desk: "Desk", options: argparse.Namespace) -> Any:
     return await desk.purge(options.account, options.before)
-
-
-def _day(written: str) -> date:
-    try:
-        return date.fromisoformat(written)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{written!r} is no date like 2026-01-31") from error
 
 
 async def _status(desk: "Desk", _: argparse.Namespace) -> Any:

@@ -16,6 +16,14 @@
     wishes        what a client asks to be told: the parameters of RFC 3461 (pure)
     replies       every reply, and errors as replies
     transaction   from MAIL to its end: decisions, delivery, the one smtplog entry
+    admission     who the sender of a transaction is, asked and settled
+    senders       who may send: the one decision, in its order (pure)
+    proving       the proof gathered: what a mail claims, checked against the DNS
+    evidence      what is known of a sender: plain values
+    claims        what a header says of its sender: From, signatures, a relay's results (in a worker)
+    dkim, spf     signatures verified, SPF evaluated, without a network (in a worker)
+    alignment     whether two domains are one sender's, as DMARC has it (pure)
+    workers       the worker processes for these
     maildata      the octets of DATA, in large pieces, to disk if they are many
     message       a mail read in a worker process: which parts are faxed
     bounces       what comes to a bounce address: a report, a bounce, or neither (pure)

@@ -15,8 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.administration import Administration
 from gateway.fax import Status
+from gateway.tokens import Tokens
 from tests.nameserver import Does, NameServer, serving
 from tests.smtp.mails import pdf
 from tests.smtp.signing import ed25519_key, rsa_key, signed
@@ -49,8 +49,7 @@ def settings_beside(zone: NameServer) -> dict[str, object]:
 
 @pytest.fixture
 async def api(house: House) -> AsyncIterator[httpx.AsyncClient]:
-    administration = Administration(house.app.store, house.app.wake, house.clock)
-    _, token = await administration.add_token(house.account.id, "Program")
+    _, token = await Tokens(house.app.store, house.clock).add(house.account.id, "Program")
     base = f"http://{house.app.addresses.api}/v2/accounts/{house.account.id}"
     async with httpx.AsyncClient(base_url=base, headers={"X-Auth-Token": token}, timeout=60) as client:
         yield client
