@@ -14,8 +14,9 @@ Ts = TypeVarTuple("Ts")
 
 SECONDS = 1.0
 SLOWLY = replace(DOCUMENT, cpu=60.0, wall=60.0)
-"""For the signatures of large mails (some seconds for the largest), and while the machine is busy: no mail is refused
-because others are read at the same time."""
+"""For the signatures of large mails: some seconds for the largest."""
+PATIENTLY = replace(DOCUMENT, cpu=2.0, wall=20.0)
+"""For what takes long because the machine is busy: no mail is refused because others are read at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,4 +44,4 @@ class SandboxedWorkers:
         try:
             return await self.sandbox.quick(target, *args, wall=self.seconds)
         except TimeoutError:
-            return await self.sandbox.run(target, *args, limits=SLOWLY)
+            return await self.sandbox.run(target, *args, limits=PATIENTLY)
