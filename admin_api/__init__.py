@@ -2,6 +2,7 @@
 
     server          the listening socket
     impatience      how long it waits for a client, and for how many
+    heads, browsers the most that a request's head may be; what every answer tells a browser
     app             the addresses, and what stands behind each
     operations      what can be done: routes, checks and description come from this one list
     openapi         the description: /openapi.json, and /docs to read it

@@ -16,12 +16,14 @@ from starlette.routing import BaseRoute, Mount, Route, Router
 from admin_api.accounts import Accounts
 from admin_api.audit import Audit
 from admin_api.auth import Authenticated, WithinAccount
+from admin_api.browsers import ForBrowsers
 from admin_api.calls import Calls
 from admin_api.credentials import Credentials
 from admin_api.envelope import on_faxgate_error, on_http_exception
 from admin_api.events import Events
 from admin_api.faxboxes import Faxboxes
 from admin_api.faxes import Faxes
+from admin_api.heads import Heads
 from admin_api.health import Health
 from admin_api.junk import TakingOut
 from admin_api.notifications import Notifications
@@ -89,7 +91,7 @@ def api(
                 middleware=[Middleware(Authenticated, store, clock, throttle)],
             ),
         ],
-        middleware=[Middleware(Tracing)],
+        middleware=[Middleware(ForBrowsers), Middleware(Tracing), Middleware(Heads)],
         exception_handlers={FaxgateError: on_faxgate_error, HTTPException: on_http_exception},
     )
     application.router.redirect_slashes = False

@@ -49,8 +49,6 @@ def _headers(revision: str) -> dict[str, str]:
         "ETag": etag(revision),
         "Vary": "Accept",
         "Cache-Control": "private, no-cache",
-        # A browser must not take a document from outside for anything but what it is.
-        "X-Content-Type-Options": "nosniff",
     }
 
 

@@ -73,7 +73,6 @@ class Calls:
                 "Cache-Control": "no-store",
                 "Content-Disposition": 'attachment; filename="calls.csv"',
                 "Vary": "Accept",
-                "X-Content-Type-Options": "nosniff",
             }
             return StreamingResponse(rows, media_type=CSV, headers=headers)
         async with self.store.read() as connection:

@@ -29,6 +29,7 @@ from admin_api.bodies import (
     taken,
     without_null,
 )
+from admin_api.browsers import SAFE
 from admin_api.envelope import revision_of
 from admin_api.operations import Operation
 from admin_api.paging import ListQuery
@@ -106,13 +107,13 @@ class Reference:
     async def get_json(self, request: Request) -> Response:
         """GET /openapi.json"""
         written, revision = self._json
-        headers = {"ETag": etag(revision), "Access-Control-Allow-Origin": "*"}
+        headers = {"ETag": etag(revision), "Cache-Control": "no-cache", "Access-Control-Allow-Origin": "*"}
         return not_modified(request, revision) or Response(written, media_type=JSON, headers=headers)
 
     async def get_page(self, request: Request) -> Response:
         """GET /docs"""
         # Nothing is loaded from anywhere, and nothing runs.
-        headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+        headers = {"Content-Security-Policy": f"{SAFE['Content-Security-Policy']}; style-src 'unsafe-inline'"}
         return HTMLResponse(self._page, headers=headers)
 
     @cached_property

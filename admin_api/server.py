@@ -16,10 +16,18 @@ BACKLOG = 512
 class Server:
     """Starts and stops like the SMTP door. Not to be started again after `stop`."""
 
-    def __init__(self, application: ASGIApp, *, patience: float = Impatient.patience) -> None:
-        """`patience`: seconds for a request's head, and for each piece of its body."""
+    def __init__(
+        self,
+        application: ASGIApp,
+        *,
+        patience: float = Impatient.patience,
+        connections: int = Impatient.most_connections,
+        connections_per_peer: int = Impatient.most_of_one_peer,
+    ) -> None:
+        """`patience`: seconds for a request's head, for each piece of its body, and for reading some of the answer."""
+        limits = {"patience": patience, "most_connections": connections, "most_of_one_peer": connections_per_peer}
         self._application = application
-        self._protocol = type("Protocol", (Impatient,), {"patience": patience})
+        self._protocol = type("Protocol", (Impatient,), limits)
         self._stopping = asyncio.Event()
         self._uvicorn: _Uvicorn | None = None
         self._serving: asyncio.Task[None] | None = None

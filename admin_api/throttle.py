@@ -7,7 +7,6 @@ good or not, because a guess that is right could not be told from it.
 """
 
 import hashlib
-import ipaddress
 import math
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from starlette.responses import Response
 from admin_api.envelope import failure
 from gateway.clock import Clock
 from gateway.errors import Busy
+from gateway.networks import neighbours
 
 FREE = 10
 """Failed tries before the first wait."""
@@ -86,14 +86,7 @@ class Throttle:
 
 def peer_of(request: Request) -> str:
     """Who is slowed down: an IPv4 address, or an IPv6 network, of which one client has 2^64 addresses."""
-    host = "" if request.client is None else request.client.host
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host
-    if address.version == 4:
-        return host
-    return str(ipaddress.ip_network((int(address), 64), strict=False))
+    return "" if request.client is None else neighbours(request.client.host)
 
 
 def slowed_down(request: Request, error: TooManyTries) -> Response:

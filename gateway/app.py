@@ -310,7 +310,10 @@ class App:
                 orders=orders,
                 previews=Previews(orders=orders, fetching=self._fetching(spool)),
                 templates=Templates(override=self.settings.templates_dir),
-            )
+            ),
+            patience=self.settings.api_idle_seconds,
+            connections=self.settings.api_max_connections,
+            connections_per_peer=self.settings.api_max_connections_per_peer,
         )
         try:
             await server.start(host, port)

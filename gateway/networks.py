@@ -26,3 +26,21 @@ def hold(networks: Iterable[Network], host: str) -> bool:
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
         address = address.ipv4_mapped
     return any(address in one for one in networks)
+
+
+def neighbours(host: str) -> str:
+    """Whose connections and tries are counted together: an IPv4 address, or an IPv6 network of 2^64 addresses, all of
+    which one client can have; `host` itself where it is no address.
+
+    >>> neighbours("2001:db8::1"), neighbours("::ffff:192.0.2.1"), neighbours("192.0.2.1"), neighbours("local")
+    ('2001:db8::/64', '192.0.2.1', '192.0.2.1', 'local')
+    """
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((int(address), 64), strict=False))

@@ -101,6 +101,11 @@ class Settings(BaseSettings):
     smtp_max_connections_per_peer: int = Field(100, ge=1)
     smtp_idle_seconds: float = Field(300, gt=0)
     """RFC 5321 4.5.3.2.7 asks for at least five minutes."""
+    api_max_connections: int = Field(1000, ge=1)
+    api_max_connections_per_peer: int = Field(500, ge=1)
+    """A proxy in front of the API is one peer."""
+    api_idle_seconds: float = Field(30, gt=0)
+    """For the head of a request, for each piece of its body, and for reading 48 KiB of an answer."""
     max_pages: int = Field(500, ge=1)
     """Pages of one fax."""
     templates_dir: Path | None = None

@@ -1,0 +1,109 @@
+"""A gateway as a process of its own, with little patience; what it is made to need is measured from outside."""
+
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from benchmarks.gateway import DOMAIN, Gateway
+
+PATIENCE = 2
+"""Seconds that it waits for a client."""
+SENDER = "alice@example.com"
+ADMIN_TOKEN = "the-token-of-the-superuser-of-these-tests"
+OWN_NUMBER, NUMBER = "+12025550123", "+12025550190"
+RECIPIENT = f"{NUMBER}@{DOMAIN}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where it listens, and what it is."""
+
+    pid: int
+    smtp_port: int
+    api_port: int
+    token: str
+    account: str
+    faxbox: str
+    folder: Path
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "gateway.log").read_text()
+
+
+@pytest.fixture(scope="package")
+def target(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Target]:
+    folder = tmp_path_factory.mktemp("gateway")
+    shutil.copyfile(sqlite_template, folder / "faxgate.db")
+    gateway = Gateway(folder, smtp_idle_seconds=str(PATIENCE), api_idle_seconds=str(PATIENCE), admin_token=ADMIN_TOKEN)
+    with (folder / "gateway.log").open("wb") as log:
+        process = subprocess.Popen([sys.executable, "-m", "gateway.cli", "serve"], env=gateway.environment, stderr=log)
+    try:
+        _wait_until_ready(process, folder / "gateway.log")
+        yield _furnished(process.pid, gateway)
+        assert process.poll() is None, "the gateway did not outlive what was done to it"
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+
+
+def _furnished(pid: int, gateway: Gateway) -> Target:
+    url = f"http://127.0.0.1:{gateway.api_port}/v2"
+    with httpx.Client(base_url=url, headers={"X-Auth-Token": ADMIN_TOKEN}) as client:
+
+        def put(path: str, **data: object) -> Any:
+            answer = client.put(path, json={"data": data})
+            assert answer.is_success, answer.text
+            return answer.json()["data"]
+
+        account = put("/accounts", name="Acme", domains=[DOMAIN])
+        owned = f"/accounts/{account['id']}"
+        faxbox = put(f"{owned}/faxboxes", name="Office", smtp_permission_list=[SENDER])
+        put(f"{owned}/numbers", number=OWN_NUMBER, faxbox_id=faxbox["id"])
+    return Target(
+        pid=pid,
+        smtp_port=gateway.smtp_port,
+        api_port=gateway.api_port,
+        token=account["auth_token"],
+        account=account["id"],
+        faxbox=faxbox["id"],
+        folder=gateway.folder,
+    )
+
+
+def _wait_until_ready(process: "subprocess.Popen[bytes]", log: Path) -> None:
+    for _ in range(1000):
+        if b" gateway: ready" in log.read_bytes():
+            return
+        assert process.poll() is None, log.read_text()
+        time.sleep(0.02)
+    raise TimeoutError(log.read_text())
+
+
+def peak_of(pid: int | str) -> int:
+    """The most memory that it has had in RAM, in MiB."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) >> 10
+    raise ProcessLookupError(pid)
+
+
+@contextmanager
+def bounded(pid: int, *, mebibytes: int, seconds: float) -> Iterator[None]:
+    """What happens here makes the process need no more memory than that above what it has, and takes no longer."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")  # the peak begins anew (proc(5))
+    before, began = peak_of(pid), time.monotonic()
+    yield
+    took, grew = time.monotonic() - began, peak_of(pid) - before
+    assert took < seconds, f"took {took:.1f} s"
+    assert grew < mebibytes, f"grew by {grew} MiB"
