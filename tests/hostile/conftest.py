@@ -2,15 +2,19 @@
 
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import dns.message
+import dns.rcode
 import httpx
 import pytest
 
@@ -41,11 +45,48 @@ class Target:
         return (self.folder / "gateway.log").read_text()
 
 
+class Nameserver:
+    """A DNS in which there is nothing; it counts what it is asked."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self.port = int(self._socket.getsockname()[1])
+        self.asked = 0
+        threading.Thread(target=self._answer, daemon=True).start()
+
+    def _answer(self) -> None:
+        with suppress(OSError):
+            while True:
+                asked, peer = self._socket.recvfrom(4096)
+                answer = dns.message.make_response(dns.message.from_wire(asked))
+                answer.set_rcode(dns.rcode.NXDOMAIN)
+                self.asked += 1
+                self._socket.sendto(answer.to_wire(), peer)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
 @pytest.fixture(scope="package")
-def target(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Target]:
+def nameserver() -> Iterator[Nameserver]:
+    one = Nameserver()
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="package")
+def target(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, nameserver: Nameserver) -> Iterator[Target]:
     folder = tmp_path_factory.mktemp("gateway")
     shutil.copyfile(sqlite_template, folder / "faxgate.db")
-    gateway = Gateway(folder, smtp_idle_seconds=str(PATIENCE), api_idle_seconds=str(PATIENCE), admin_token=ADMIN_TOKEN)
+    gateway = Gateway(
+        folder,
+        smtp_idle_seconds=str(PATIENCE),
+        api_idle_seconds=str(PATIENCE),
+        admin_token=ADMIN_TOKEN,
+        trusted_networks="127.0.0.1",
+        dns=f"127.0.0.1:{nameserver.port}",
+    )
     with (folder / "gateway.log").open("wb") as log:
         process = subprocess.Popen([sys.executable, "-m", "gateway.cli", "serve"], env=gateway.environment, stderr=log)
     try:
