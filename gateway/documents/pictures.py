@@ -82,8 +82,7 @@ def page_numbers(image: Image.Image, name: str, max_pages: int) -> list[int]:
     if not isinstance(image, TiffImagePlugin.TiffImageFile):
         return [0]
     numbers: list[int] = []
-    for number in range(image.n_frames):
-        image.seek(number)
+    for number in _frames(image, name, max_pages):
         if int(image.tag_v2.get(_NEW_SUBFILE_TYPE, 0)) & 1:  # a reduced image of another
             continue
         compression = image.tag_v2.get(TiffImagePlugin.COMPRESSION, 1)
@@ -95,6 +94,18 @@ def page_numbers(image: Image.Image, name: str, max_pages: int) -> list[int]:
     if not numbers:
         raise refusals.empty(name)
     return numbers
+
+
+def _frames(image: Image.Image, name: str, max_pages: int) -> Iterator[int]:
+    """Each frame, with the image turned to it. Not by `n_frames`, which goes to the end of the chain, in a time that
+    grows with the square. A page may have a thumbnail."""
+    for number in range(2 * max_pages + 1):
+        try:
+            image.seek(number)
+        except EOFError:
+            return
+        yield number
+    raise refusals.too_long(name, max_pages)
 
 
 def pictures(source: bytes | Path, kind: Kind, name: str, max_pages: int) -> Iterator[Picture]:
