@@ -3,8 +3,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+FUZZ_SECONDS ?= 600
 
-.PHONY: demo run test lint check bench bench-documents prove-crash lock clean
+.PHONY: demo run test lint check bench bench-documents prove-crash fuzz lock clean
 
 demo: $(VENV)/.ready
 	$(BIN)/faxgate demo
@@ -31,6 +32,10 @@ bench-documents: $(VENV)/.ready
 
 prove-crash: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.crash --rounds 50
+
+# Ten minutes of what nobody thought of, or FUZZ_SECONDS of it.
+fuzz: $(VENV)/.ready
+	$(BIN)/python -m tests.hostile.fuzz --seconds $(FUZZ_SECONDS)
 
 # Versions and hashes of everything, without the address that they came from.
 lock:

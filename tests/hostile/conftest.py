@@ -79,6 +79,13 @@ def nameserver() -> Iterator[Nameserver]:
 def target(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, nameserver: Nameserver) -> Iterator[Target]:
     folder = tmp_path_factory.mktemp("gateway")
     shutil.copyfile(sqlite_template, folder / "faxgate.db")
+    with serving(folder, nameserver) as one:
+        yield one
+
+
+@contextmanager
+def serving(folder: Path, nameserver: Nameserver, *roles: str) -> Iterator[Target]:
+    """`faxgate serve` in this folder, with an account and a faxbox."""
     gateway = Gateway(
         folder,
         smtp_idle_seconds=str(PATIENCE),
@@ -87,8 +94,9 @@ def target(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, name
         trusted_networks="127.0.0.1",
         dns=f"127.0.0.1:{nameserver.port}",
     )
+    command = [sys.executable, "-m", "gateway.cli", "serve", *(word for role in roles for word in ("--role", role))]
     with (folder / "gateway.log").open("wb") as log:
-        process = subprocess.Popen([sys.executable, "-m", "gateway.cli", "serve"], env=gateway.environment, stderr=log)
+        process = subprocess.Popen(command, env=gateway.environment, stderr=log)
     try:
         _wait_until_ready(process, folder / "gateway.log")
         yield _furnished(process.pid, gateway)
@@ -96,6 +104,15 @@ def target(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, name
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(20)
+
+
+def _wait_until_ready(process: "subprocess.Popen[bytes]", log: Path) -> None:
+    for _ in range(1000):
+        if b" gateway: ready" in log.read_bytes():
+            return
+        assert process.poll() is None, log.read_text()
+        time.sleep(0.02)
+    raise TimeoutError(log.read_text())
 
 
 def _furnished(pid: int, gateway: Gateway) -> Target:
@@ -120,15 +137,6 @@ def _furnished(pid: int, gateway: Gateway) -> Target:
         faxbox=faxbox["id"],
         folder=gateway.folder,
     )
-
-
-def _wait_until_ready(process: "subprocess.Popen[bytes]", log: Path) -> None:
-    for _ in range(1000):
-        if b" gateway: ready" in log.read_bytes():
-            return
-        assert process.poll() is None, log.read_text()
-        time.sleep(0.02)
-    raise TimeoutError(log.read_text())
 
 
 def peak_of(pid: int | str) -> int:
