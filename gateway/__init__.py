@@ -39,7 +39,7 @@ Which file for what:
     storage, storage_s3, encryption      the documents store; encrypted at rest
     copies                               what of it lies here for a while
     settings, building, app              reading the settings, building and running it all
-    desk, cli, arguments, compare, demo  what an operator does by hand
+    desk, cli, commands/, compare, demo  what an operator does by hand
     doctor, doctor_smtp, doctor_trust, finding                           what is missing or unsafe; at the SMTP door
     dryrun, trust                        what would become of a mail; whom the installation believes too easily
     resolver, networks, organizations    the DNS; whether a peer is in a network; whose a domain is
