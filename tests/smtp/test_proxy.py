@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smtp import proxy, replies
+from smtp.auth import Presented
 from smtp.lockout import MOST_FAILURES
 from smtp.logins import Logins
 from smtp.policy import Door as Speaks
@@ -19,7 +20,7 @@ from smtp.policy import Limits
 from smtp.tls import Certificate
 from tests.smtp.conftest import Client, Door, running
 from tests.smtp.mails import octets, with_pdf
-from tests.smtp.test_auth import RIGHT, WRONG, InMemoryCredentials
+from tests.smtp.test_auth import RIGHT, InMemoryCredentials
 from tests.smtp.test_tls import pem, trusting, upgraded
 
 __all__ = ["pem"]
@@ -177,7 +178,8 @@ async def test_who_guesses_is_locked_out_alone(tmp_path: Path, pem: Path) -> Non
             return await client.ask(said)
 
         assert await attempt(TRUSTED, f"AUTH PLAIN {RIGHT}") == replies.LOGGED_IN
-        await asyncio.gather(*[attempt(STRANGER, f"AUTH PLAIN {WRONG}") for _ in range(MOST_FAILURES)])
+        wrong = Presented("another", "not the password")
+        await asyncio.gather(*[logins.log_in(wrong, STRANGER) for _ in range(MOST_FAILURES)])
         assert await attempt(STRANGER, f"AUTH PLAIN {RIGHT}") == replies.LOCKED_OUT
         assert await attempt(TRUSTED, f"AUTH PLAIN {RIGHT}") == replies.LOGGED_IN
 
