@@ -157,7 +157,11 @@ def test_what_somebody_has_cannot_be_taken(faxgate: Faxgate) -> None:
 
 
 def test_a_bad_setting_stops_the_start(faxgate: Faxgate, environment: dict[str, str]) -> None:
-    for name, value in (("FAXGATE_LINES", "carrier-pigeon://"), ("FAXGATE_MAIL_URL", "gopher://relay")):
+    for name, value in (
+        ("FAXGATE_LINES", "carrier-pigeon://"),
+        ("FAXGATE_MAIL_URL", "gopher://relay"),
+        ("FAXGATE_SMTP_TLS_CERT", "no/such.pem"),
+    ):
         environment[name] = value
         done = faxgate("serve")
         assert done.returncode == 1

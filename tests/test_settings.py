@@ -34,6 +34,8 @@ def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch) -> 
 BAD = [
     ("FAXGATE_SMTP_LISTEN", "2525"),
     ("FAXGATE_API_LISTEN", "127.0.0.1:99999"),
+    ("FAXGATE_LMTP_LISTEN", "2424"),
+    ("FAXGATE_PROXY_PROTOCOL_FROM", "10.0.0.1/24"),
     ("FAXGATE_TRUSTED_NETWORKS", "10.0.0.0/8 nonsense"),
     ("FAXGATE_TRUSTED_NETWORKS", "10.0.0.1/24"),
     ("FAXGATE_MAIL_FROM", "no address"),
