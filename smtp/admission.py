@@ -35,9 +35,19 @@ async def claims(prover: Prover, policy: Policy, asking: Asking, content: bytes 
 
 
 async def proven(prover: Prover, asking: Asking, claimed: Claims, content: bytes | Path) -> Admitted | TurnedAway:
-    """The decision that was put off until the mail was there."""
+    """The decision that was put off until the mail was there. What strangers mail costs no DNS and no hash."""
+    if (turned_away := senders.of_nobody(asking, claimed)) is not None:
+        return turned_away
     signing = asking.account.signing_domains
-    evidence = await prover.evidence(claimed, content, asking.client, asking.sender, signing, relayed=asking.relay)
+    evidence = await prover.evidence(
+        claimed,
+        content,
+        asking.client,
+        asking.sender,
+        signing,
+        relayed=asking.relay,
+        signers=senders.could_sign(asking, claimed),
+    )
     return senders.after_data(asking, evidence)
 
 

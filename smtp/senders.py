@@ -91,6 +91,20 @@ def at_rcpt(asking: Asking) -> Admitted | TurnedAway | Undecided:
     return Undecided(reason="not yet: the peer is in no trusted network, the mail has to prove its sender")
 
 
+def of_nobody(asking: Asking, claimed: Claims) -> TurnedAway | None:
+    """The decision that needs no proof, and costs none: no faxbox permits whom the mail could prove."""
+    addresses = [asking.sender, *([claimed.header_from] if claimed.header_from else ())]
+    if any(_permitting(asking.boxes, address) for address in addresses):
+        return None
+    unclear = f"; {claimed.unclear}" if claimed.unclear else ""
+    return TurnedAway(error=UNPROVEN, reason=f"none: no faxbox permits {' or From '.join(addresses)}{unclear}")
+
+
+def could_sign(asking: Asking, claimed: Claims) -> bool:
+    """Whether a signature could prove somebody whom a faxbox permits."""
+    return bool(claimed.header_from) and _permitting(asking.boxes, claimed.header_from) is not None
+
+
 def after_data(asking: Asking, evidence: Evidence) -> Admitted | TurnedAway:
     """The decision on what was undecided."""
     for proven in _proven(asking, evidence):
@@ -244,6 +258,9 @@ def _told(asking: Asking, evidence: Evidence) -> Iterator[str]:
         yield f"SPF of {evidence.spf.domain}: {evidence.spf.result}{detail}"
     if evidence.unclear:
         yield evidence.unclear
+    if evidence.header_from and not _permitting(asking.boxes, evidence.header_from):
+        yield f"no faxbox permits From {evidence.header_from}"
+        return
     for one in evidence.signatures:
         speaks = _speaks(asking, one.domain, domain_of(evidence.header_from), strict=False)
         if one.result not in (PASS, UNCHECKED) or (speaks and one.result == UNCHECKED):
