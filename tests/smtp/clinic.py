@@ -42,6 +42,8 @@ DESK = Faxbox(
     created_at=WHEN,
     permits=(
         "@example.com",
+        "@ward.example.com",
+        "@ward.mail.onmicrosoft.com",
         "@strict.example",
         "@example.co.uk",
         "@bücher.example",
@@ -97,6 +99,7 @@ def publish(zone: NameServer) -> None:
         zone.add(name, "TXT", record)
     zone.add("127.0.0.6.ok.provider.example", "A", "127.0.0.2")
     for domain in (
+        *("evil-example.com", "rival.mail.onmicrosoft.com"),
         *("example.com", "mail.example.com", "strict.example", "mail.strict.example", "evil.example", "co.uk"),
         *("mail.example.co.uk", "other.co.uk", "tenant.onmicrosoft.com", "rival.onmicrosoft.com", "policyless.example"),
         *(

@@ -60,6 +60,15 @@ def test_key_records(case: str) -> None:
     assert verified(mail, record).result == result
 
 
+def test_a_good_signature_does_not_vouch_for_one_that_is_not() -> None:
+    """Of two of one mail, with keys that are both read by the same verifier."""
+    mail = signed(signed(MAIL, GOOD), ed25519_key())
+    changed = mail.replace(b"a=ed25519-sha256; ", b"a=ed25519-sha256; n=1; ", 1)
+    claimed = claims.read(changed, time.time())
+    found = dkim.verify(changed, claimed.signatures, {0: (ed25519_key().record,), 1: (GOOD.record,)})
+    assert [one.result for one in found] == ["the signature is not that of its header", "pass"]
+
+
 def test_two_keys_of_a_name_are_none() -> None:
     mail = signed(MAIL, GOOD)
     assert verified(mail, GOOD.record, rsa_key(1024).record).result == "its domain has 2 keys of this name"
@@ -82,14 +91,15 @@ CHANGES = {
 }
 
 
+@pytest.mark.parametrize("key", [GOOD, ed25519_key()], ids=["rsa", "ed25519"])
 @pytest.mark.parametrize("change", CHANGES)
-def test_what_is_changed_on_the_way(change: str) -> None:
+def test_what_is_changed_on_the_way(change: str, key: Key) -> None:
     before, after, result = CHANGES[change]
-    mail = signed(MAIL, GOOD)
+    mail = signed(MAIL, key)
     assert before in mail
     claimed = claims.read(mail, time.time())
     changed = mail.replace(before, after, 1)
-    assert dkim.verify(changed, claimed.signatures, {0: (GOOD.record,)})[0].result == result
+    assert dkim.verify(changed, claimed.signatures, {0: (key.record,)})[0].result == result
 
 
 NOW = time.time()
