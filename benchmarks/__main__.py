@@ -11,7 +11,7 @@ import sys
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
-from benchmarks import accept, documents, latency, lines, listing, pages, requests, table
+from benchmarks import accept, crowd, documents, latency, lines, listing, pages, requests, table
 from benchmarks.table import Row
 
 
@@ -23,6 +23,7 @@ class Benchmark(Protocol):
 
 BENCHMARKS: dict[str, Benchmark] = {
     "accept": accept.run,
+    "crowd": crowd.run,
     "latency": latency.run,
     "lines": lines.run,
     "pages": pages.run,

@@ -32,6 +32,7 @@ Which file for what:
     languages                            what is said to people, in another language than English
     stationery, samples                  the templates of mails and covers; every mail of made-up faxes, to see it
     bounces                              the envelope senders of mails, by which what comes back is known
+    urls                                 URLs as they may be logged
     dsn, xtext                           delivery status notifications, for senders who have asked for them
     mail, maildir, sms, callbacks        how it leaves: to a relay or a folder, to an SMS service, to programs
     operator_mail                        mails to the operator, passed on
@@ -41,6 +42,7 @@ Which file for what:
     settings, building, app              reading the settings, building and running it all
     desk, cli, commands/, compare, demo  what an operator does by hand
     doctor, doctor_smtp, doctor_trust, finding                           what is missing or unsafe; at the SMTP door
+    safety, urls                         settings that work and are not safe; addresses shown without their secrets
     dryrun, trust                        what would become of a mail; whom the installation believes too easily
     resolver, networks, organizations    the DNS; whether a peer is in a network; whose a domain is
 

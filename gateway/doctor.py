@@ -4,7 +4,6 @@ import ctypes
 import errno
 import os
 import platform
-import re
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -17,8 +16,10 @@ from gateway.documents.installed import about_office, office
 from gateway.errors import FaxgateError
 from gateway.finding import Finding
 from gateway.isolation import possible
+from gateway.safety import warnings
 from gateway.settings import BadSettingsError, Settings, host_and_port
 from gateway.store.engine import Store
+from gateway.urls import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ async def examine(settings: Settings) -> list[Finding]:
         *[finding async for finding in _lines(settings)],
         *[finding async for finding in doctor_smtp.examine(settings)],
         *[finding async for finding in doctor_trust.examine(settings)],
+        *(Finding(warned.name, ok=True, text=warned.text, safe=False) for warned in warnings(settings)),
     ]
 
 
@@ -163,7 +165,7 @@ def _parts(settings: Settings) -> Iterator[Finding]:
         except (BadSettingsError, OSError) as error:
             yield Finding(variable, ok=False, text=str(error))
         else:
-            yield Finding(variable, ok=True, text=_without_password(getattr(settings, variable.split("_")[1].lower())))
+            yield Finding(variable, ok=True, text=shown(getattr(settings, variable.split("_")[1].lower())) or "none")
 
 
 async def _lines(settings: Settings) -> AsyncIterator[Finding]:
@@ -176,8 +178,3 @@ async def _lines(settings: Settings) -> AsyncIterator[Finding]:
         status = await line.examine()
         text = status.problem or f"{status.free} calls at a time can be made"
         yield Finding(f"line {line.name}", status.available, text)
-
-
-def _without_password(url: str) -> str:
-    # Services are given keys in the query, too.
-    return re.sub(r"//[^/@]*@", "//...@", url).partition("?")[0] or "none"

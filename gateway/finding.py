@@ -7,5 +7,12 @@ from dataclasses import dataclass
 class Finding:
     name: str
     ok: bool
+    """Whether it works."""
     text: str
-    """What was found; where it is not ok, what to do."""
+    """What was found; where it is not ok or not safe, what to do."""
+    safe: bool = True
+    """False where it works, and lets others do or see more than they should."""
+
+    @property
+    def good(self) -> bool:
+        return self.ok and self.safe

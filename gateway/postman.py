@@ -57,6 +57,7 @@ from gateway.store.notices import (
 )
 from gateway.store.wake import NOTICES, Wake
 from gateway.tasks import Tasks
+from gateway.urls import shown
 
 log = logging.getLogger(__name__)
 
@@ -219,22 +220,22 @@ class Postman:
         try:
             answer = await self._handed_over(notice)
         except (NotFound, ValueError) as error:
-            log.error("notice %s to %s cannot be written: %s", notice.id, notice.recipient, error)
+            log.error("notice %s to %s cannot be written: %s", notice.id, shown(notice.recipient), error)
             await self._finish(notice, notices.FAILED, f"cannot be written: {error}")
         except OutdatedError as error:
             await self._finish(notice, notices.UNAVAILABLE, str(error))
         except RefusedDeliveryError as error:
-            log.error("notice %s to %s refused for good: %s", notice.id, notice.recipient, error)
+            log.error("notice %s to %s refused for good: %s", notice.id, shown(notice.recipient), error)
             await self._finish(notice, notices.FAILED, str(error))
         except DelayedDeliveryError as error:
             await self._delay(notice, str(error))
         else:
             if answer is None:
-                log.warning("notice %s of fax %s to %s: %s", notice.id, notice.fax_id, notice.recipient, NO_SMS)
+                log.warning("notice %s of fax %s to %s: %s", notice.id, notice.fax_id, shown(notice.recipient), NO_SMS)
                 await self._finish(notice, notices.UNAVAILABLE, NO_SMS)
                 return
             told = f"{notice.kind} of fax {notice.fax_id}"
-            log.info("notice %s (%s) to %s: %s", notice.id, told, notice.recipient, answer)
+            log.info("notice %s (%s) to %s: %s", notice.id, told, shown(notice.recipient), answer)
             await self._finish(notice, notices.SENT, answer)
 
     async def _handed_over(self, notice: Notice) -> str | None:
@@ -346,11 +347,11 @@ class Postman:
     async def _delay(self, notice: Notice, answer: str) -> None:
         now = self._clock.now()
         if now - notice.created_at > GIVE_UP_AFTER[notice.way] and notice.attempts > len(PAUSES):
-            log.error("notice %s to %s given up: %s", notice.id, notice.recipient, answer)
+            log.error("notice %s to %s given up: %s", notice.id, shown(notice.recipient), answer)
             await self._finish(notice, notices.FAILED, answer)
             return
         due_at = now + PAUSES[min(notice.attempts, len(PAUSES)) - 1]
-        log.warning("notice %s to %s delayed until %s: %s", notice.id, notice.recipient, due_at, answer)
+        log.warning("notice %s to %s delayed until %s: %s", notice.id, shown(notice.recipient), due_at, answer)
         await self._write(lambda connection: notices.postpone(connection, notice, answer, now, due_at))
 
     async def _write(self, work: Callable[[AsyncConnection], Awaitable[None]]) -> None:

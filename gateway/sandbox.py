@@ -218,8 +218,8 @@ class _Server:
 
 
 def _without_secrets() -> dict[str, str]:
-    """The environment less our settings, among them passwords: no worker needs any."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("FAXGATE_")}
+    """The environment less our settings and those of S3 and PostgreSQL, among them passwords: no worker needs any."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("FAXGATE_", "AWS_", "PG"))}
 
 
 class _Child:

@@ -40,9 +40,9 @@ class Settings(BaseSettings):
 
     data_dir: Path = Path("var")
     """Everything on disk."""
-    database_url: str = ""
-    """`sqlite:///PATH` or `postgresql://...`; SQLite in the data dir if empty."""
-    documents_url: str = ""
+    database_url: str = Field("", repr=False)
+    """`sqlite:///PATH` or `postgresql://...`, which may hold a password; SQLite in the data dir if empty."""
+    documents_url: str = Field("", repr=False)
     """`file://PATH` or `s3://bucket/prefix?endpoint=...&region=...`; `documents/` in the data dir if empty."""
     documents_keys: SecretStr = SecretStr("")
     """Keys with which documents are encrypted at rest, the first one new ones; not encrypted if empty."""

@@ -31,7 +31,7 @@ def issued(folder: Path, *names: str, days: float = 90, key: trustme.LeafCert | 
 
 def said(files: tuple[Path, Path], now: datetime = NOW, hostname: str = HOST) -> tuple[bool, str]:
     found = list(of_files(*files, hostname, now))
-    return all(one.ok for one in found), "; ".join(f"{one.name}: {one.text}" for one in found)
+    return all(one.good for one in found), "; ".join(f"{one.name}: {one.text}" for one in found)
 
 
 @pytest.mark.parametrize("names", [(HOST,), ("other.example", "FAX.example.com"), ("*.example.com",)])
@@ -93,7 +93,7 @@ def test_a_key_that_everybody_can_read(tmp_path: Path, mode: int, good: bool) ->
 
 
 async def troubles(**settings: object) -> str:
-    return "\n".join([f"{one.name}: {one.text}" async for one in examine(read(**settings)) if not one.ok])
+    return "\n".join([f"{one.name}: {one.text}" async for one in examine(read(**settings)) if not one.good])
 
 
 async def test_what_depends_on_the_settings(tmp_path: Path, sqlite_template: Path) -> None:

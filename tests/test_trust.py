@@ -81,7 +81,7 @@ async def test_the_doctor_tells(tmp_path: Path, sqlite_template: Path) -> None:
         async with desk.store.begin() as connection:
             await connection.run_sync(smtplog.add, entries)
         await desk.close()
-        told = [finding.text for finding in await found(settings, "trusted networks") if not finding.ok]
+        told = [finding.text for finding in await found(settings, "trusted networks") if not finding.good]
     assert [text.partition(" lets")[0].partition(", which")[0] for text in told] == [
         "8.0.0.0/8 (of the account Office)",
         "9.0.0.0/8 (a scanner of the faxbox Front)",
@@ -96,7 +96,7 @@ async def test_a_proxy_on_this_machine_may_hide_everybody(tmp_path: Path, sqlite
 
     async def told(**more: object) -> str:
         settings = read(data_dir=tmp_path, api_listen="127.0.0.1:0", smtp_tls_cert=tmp_path / "cert.pem", **more)
-        return "\n".join(finding.text for finding in await found(settings, "trusted networks") if not finding.ok)
+        return "\n".join(finding.text for finding in await found(settings, "trusted networks") if not finding.good)
 
     assert "FAXGATE_PROXY_PROTOCOL_FROM" in await told()
     assert await told(trusted_networks="127.0.0.1") == ""

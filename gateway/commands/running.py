@@ -76,7 +76,8 @@ async def _doctor(options: argparse.Namespace) -> int:
         print(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
         for finding in findings:
-            print(f"{'ok     ' if finding.ok else 'MISSING'}  {finding.name}: {finding.text}")
+            state = "MISSING" if not finding.ok else "ok" if finding.safe else "UNSAFE"
+            print(f"{state:<7}  {finding.name}: {finding.text}")
     return 0 if all(finding.ok for finding in findings) else 1
 
 

@@ -84,7 +84,9 @@ def target(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, name
 
 
 @contextmanager
-def serving(folder: Path, nameserver: Nameserver, *roles: str) -> Iterator[Target]:
+def serving(
+    folder: Path, nameserver: Nameserver, *roles: str, verbose: bool = False, **settings: str
+) -> Iterator[Target]:
     """`faxgate serve` in this folder, with an account and a faxbox."""
     gateway = Gateway(
         folder,
@@ -93,8 +95,10 @@ def serving(folder: Path, nameserver: Nameserver, *roles: str) -> Iterator[Targe
         admin_token=ADMIN_TOKEN,
         trusted_networks="127.0.0.1",
         dns=f"127.0.0.1:{nameserver.port}",
+        **settings,
     )
-    command = [sys.executable, "-m", "gateway.cli", "serve", *(word for role in roles for word in ("--role", role))]
+    options = [word for role in roles for word in ("--role", role)] + ["--verbose"] * verbose
+    command = [sys.executable, "-m", "gateway.cli", "serve", *options]
     with (folder / "gateway.log").open("wb") as log:
         process = subprocess.Popen(command, env=gateway.environment, stderr=log)
     try:
@@ -107,7 +111,7 @@ def serving(folder: Path, nameserver: Nameserver, *roles: str) -> Iterator[Targe
 
 
 def _wait_until_ready(process: "subprocess.Popen[bytes]", log: Path) -> None:
-    for _ in range(1000):
+    for _ in range(3000):
         if b" gateway: ready" in log.read_bytes():
             return
         assert process.poll() is None, log.read_text()
