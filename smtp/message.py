@@ -46,6 +46,10 @@ MAX_TEXT = 20_000
 SIGNATURE = re.compile("^-- ?$", re.MULTILINE)
 
 
+MOST_HOPS = 100
+"""Servers that a mail may have passed through."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """How a mail is read."""
@@ -132,7 +136,7 @@ def read(content: Content, options: Options) -> Message:
     if not options.faxed:
         return message
     try:
-        _refuse_automatic(header)
+        _refuse_loop(header)
         message = _with_options(message, header, options.mail_options, options.signed)
     except FaxgateError as error:
         return replace(message, subject=without_secrets(message.subject), refusal=error)
@@ -154,12 +158,14 @@ def _octets(content: Content, most: int | None) -> bytes:
     return content[:most]
 
 
-def _refuse_automatic(header: Header) -> None:
+def _refuse_loop(header: Header) -> None:
     """A receipt, a vacation notice or an alarm that is faxed answers a machine, and may bring the next one (RFC 3834,
-    2). Raises MailLoop."""
+    2). Where servers on the way do not say so, a loop shows by its length (RFC 5321 6.3). Raises MailLoop."""
     said = _field(header, "Auto-Submitted").partition(";")[0].partition("(")[0].strip().lower()
     if said and said != "no":
         raise MailLoop(f"A mail that a program has sent by itself (Auto-Submitted: {said[:40]}) is not faxed.")
+    if len(header.get_all("Received", ())) > MOST_HOPS:
+        raise MailLoop(f"This mail has been passed on more than {MOST_HOPS} times.")
 
 
 def _with_options(message: Message, header: Header, allowed: frozenset[str], signed: frozenset[str] | None) -> Message:

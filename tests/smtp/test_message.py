@@ -76,6 +76,13 @@ def test_a_password_is_not_kept_with_a_refused_mail(field: dict[str, str]) -> No
     assert "0ther" not in got.refusal.text
 
 
+@pytest.mark.parametrize(("hops", "refused"), [(100, False), (101, True)])
+def test_a_mail_that_goes_round_is_not_faxed(hops: int, refused: bool) -> None:
+    trace = b"Received: from a.example by b.example; Mon, 23 Nov 2026 10:00:00 +0000\r\n" * hops
+    refusal = read(trace + octets(with_pdf()), ALL).refusal
+    assert isinstance(refusal, MailLoop) is refused
+
+
 def test_what_a_person_sends_may_say_so() -> None:
     message = with_pdf()
     message["Auto-Submitted"] = "no"
