@@ -30,7 +30,7 @@ class Watched:
     """A gateway, and how far its log has been read."""
 
     target: Target
-    description: dict[str, Any]
+    description: dict[str, Any] = field(repr=False)
     _read: int = field(default=0)
 
     def no_trouble(self) -> None:
