@@ -22,6 +22,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar, TypeVarTuple, cast
 
+from gateway import unpickling
 from gateway.errors import DocumentRefused, FaxgateError, OurTrouble
 from gateway.languages import said
 from gateway.sandboxed import KILL, LENGTH, ORDER, READY, REPORT, START, Job, Limits, Outcome, Reply
@@ -43,6 +44,9 @@ imported in the child, at every job anew."""
 
 RECYCLE = 300
 """Jobs after which a quick child makes room for a fresh one: what the libraries leak goes with it."""
+
+MOST_ANSWERED = 512 << 20
+"""Bytes of a reply: as much as a document's files may have."""
 
 TOO_MUCH = said("The document could not be opened within the limits of time and memory.")
 
@@ -241,17 +245,31 @@ class _Child:
         try:
             await loop.sock_sendall(self._link, LENGTH.pack(len(packed)) + packed)
             header = await _receive_exactly(self._link, LENGTH.size)
-            answer = await _receive_exactly(self._link, LENGTH.unpack(header)[0]) if header else b""
+            size = LENGTH.unpack(header)[0] if header else 0
+            if size > MOST_ANSWERED:
+                raise OurTrouble("A worker process failed.", detail=f"it would answer {size} bytes")
+            answer = await _receive_exactly(self._link, size) if size else b""
         except (BrokenPipeError, ConnectionResetError):
             answer = b""
         if not answer:
             raise _death(await asyncio.shield(self.ended))
-        return cast("Reply", pickle.loads(answer))  # noqa: S301  # written by our own code in the child
+        return _read(answer)
 
     def dismiss(self) -> None:
         """Kill it, whatever it does."""
         self._server.kill(self)
         self._link.close()
+
+
+def _read(answer: bytes | bytearray) -> Reply:
+    """Raises OurTrouble where it is none: a document may have taken the child over."""
+    try:
+        reply = unpickling.loads(answer)
+    except Exception as error:  # there is hardly one that a broken pickle cannot raise
+        raise OurTrouble("A worker process failed.", detail=f"its answer cannot be read: {error!r}") from error
+    if not isinstance(reply, Reply):
+        raise OurTrouble("A worker process failed.", detail="its answer is none")
+    return reply
 
 
 class KilledFromOutside(OurTrouble):
@@ -281,7 +299,9 @@ def _open(reply: Reply) -> object:
         case Outcome.DONE:
             return reply.value
         case Outcome.RAISED:
-            raise cast("FaxgateError", reply.value)
+            if not isinstance(reply.value, FaxgateError):
+                raise OurTrouble("A worker process failed.", detail="its error is none")
+            raise reply.value
         case Outcome.EXCEEDED:
             raise DocumentRefused(TOO_MUCH, detail=str(reply.value))
         case Outcome.TROUBLE:

@@ -91,8 +91,12 @@ class Session(Connection):
     async def _obey(self, line: bytes | None) -> None:
         if line is None:
             return await self._complain(replies.LINE_TOO_LONG)
-        if not line.endswith(b"\r\n") or any(octet < 32 or octet == 127 for octet in line[:-2]):
-            # A bare LF is refused here too: behind a relay that lets it pass it may be smuggled commands.
+        if not line.endswith(b"\r\n"):
+            # Behind a program that lets a bare LF pass, what follows it are smuggled commands: none of them is obeyed.
+            await self._complain(replies.BAD_LINE_END)
+            self._open, self._linger = False, True
+            return None
+        if any(octet < 32 or octet == 127 for octet in line[:-2]):
             return await self._complain(replies.BAD_LINE_END)
         verb, _, argument = line[:-2].partition(b" ")
         try:

@@ -4,6 +4,7 @@
 import asyncio
 import errno
 import os
+import pickle
 import signal
 import socket
 import subprocess
@@ -12,9 +13,11 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gateway import unpickling
 from gateway.errors import BadField, DocumentRefused, OurTrouble
 from gateway.isolation import can_confine, confine, possible
 from gateway.sandbox import DOCUMENT, RECYCLE, Limits, Sandbox
@@ -419,3 +422,48 @@ async def test_what_is_forked_from_has_one_thread_still_when_it_is_warm() -> Non
     server = await sandbox.run(os.getppid)
     assert len(list(Path(f"/proc/{server}/task").iterdir())) == 1
     await sandbox.stop()
+
+
+class _Acts:
+    """What runs a function of its choice where it is unpickled freely."""
+
+    def __init__(self, target: object, *args: object) -> None:
+        self._what = target, args
+
+    def __reduce__(self) -> Any:
+        return self._what
+
+
+def _answers_with_an_act(marker: Path) -> object:
+    return _Acts(Path.touch, marker)
+
+
+def _answers_with_a_call(marker: Path) -> object:
+    return _Acts(os.mkdir, str(marker))
+
+
+@pytest.mark.parametrize("target", [_answers_with_an_act, _answers_with_a_call])
+async def test_what_a_worker_answers_does_nothing_here(
+    sandbox: Sandbox, tmp_path: Path, target: Callable[[Path], object]
+) -> None:
+    with pytest.raises(OurTrouble) as raised:
+        await sandbox.run(target, tmp_path / "done")
+    assert "nothing that a worker answers with" in raised.value.detail
+    assert not (tmp_path / "done").exists()
+
+
+@pytest.mark.parametrize(
+    "global_",
+    [
+        "os\nsystem",
+        "gateway.sandbox\nos.system",
+        "gateway.sandbox\nsubprocess",
+        "builtins\neval",
+        "gateway.sandbox\nSandbox",
+    ],
+)
+def test_names_that_lead_elsewhere_are_refused(global_: str) -> None:
+    module, name = global_.split("\n")
+    packed = b"\x80\x04" + b"".join(bytes([0x8C, len(word)]) + word.encode() for word in (module, name)) + b"\x93."
+    with pytest.raises(pickle.UnpicklingError, match="nothing that a worker answers with"):
+        unpickling.loads(packed)
