@@ -11,6 +11,7 @@ import trustme
 
 from gateway.accounts import TRUST_ENVELOPE, Account, Faxbox, Scanner
 from gateway.resolver import Resolver
+from smtp.logins import Logins
 from smtp.policy import Limits, Relay
 from smtp.tls import Certificate
 from tests.nameserver import Does, NameServer, serving
@@ -125,7 +126,9 @@ def publish(zone: NameServer) -> None:
 
 
 @asynccontextmanager
-async def at(peer: str, folder: Path, *, tls: bool = False) -> AsyncIterator[tuple[Door, NameServer]]:
+async def at(
+    peer: str, folder: Path, *, tls: bool = False, logins: Logins | None = None
+) -> AsyncIterator[tuple[Door, NameServer]]:
     certificate = Certificate(PEM.write(folder)) if tls else None
     async with serving() as zone:
         publish(zone)
@@ -137,6 +140,7 @@ async def at(peer: str, folder: Path, *, tls: bool = False) -> AsyncIterator[tup
             relays=(Relay(ip_network(RELAY), "mx.clinic.example"), Relay(ip_network(BOTH), "mx.clinic.example")),
             dns=Resolver(zone.resolvers, try_seconds=0.1, seconds=0.25),
             certificate=certificate,
+            logins=logins,
         ) as door:
             yield door, zone
 

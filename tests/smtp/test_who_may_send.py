@@ -1,22 +1,22 @@
 """Who may send: sessions of every kind, what is decided, for which reason, and what the client hears.
 
 Each row is a session over a real socket, from an address of loopback of its own; the DNS is a real name server, the
-signatures are made with real keys. A login alone is given to the transaction as the listener would give it.
+signatures are made with real keys.
 """
 # ruff: noqa: E501  # a table
 
+import base64
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import argon2
 import pytest
 
 from gateway.accounts import Credential
-from gateway.fax import DsnRequest
-from smtp.addresses import read_argument
-from smtp.client import Client as Talking
-from smtp.transaction import Transaction
+from gateway.credentials import Known
+from smtp.logins import Logins
 from tests.smtp.clinic import (
     ANYBODY,
     BOTH,
@@ -62,6 +62,28 @@ class Row:
     told: str = ""
     """Who is told of the fax."""
     box: str = "desk"
+
+    @property
+    def secured(self) -> bool:
+        """Nobody logs in without TLS."""
+        return self.tls or self.login is not None
+
+
+PASSWORD = "correct horse battery"
+HASH = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+"""Quick to compare."""
+
+
+class OneLogin:
+    """The only credential that there is."""
+
+    def __init__(self, credential: Credential) -> None:
+        self._known = Known(credential=credential, hash=HASH, peers=())
+
+    async def known(self, name: str) -> Known | None:
+        return self._known if name == self._known.credential.name else None
+
+    async def logged_in(self, known: Known, peer: str) -> None: ...
 
 
 NO = "550 5.7.1"
@@ -345,8 +367,9 @@ def test_the_table_is_a_table() -> None:
 
 @pytest.mark.parametrize("row", TABLE, ids=[row.name for row in TABLE])
 async def test_sessions(row: Row, tmp_path: Path) -> None:
-    async with at(row.peer, tmp_path, tls=row.tls) as (door, _):
-        rcpt, reply = await (_logged_in if row.login else _spoken)(door, row)
+    logins = None if row.login is None else Logins(OneLogin(row.login))
+    async with at(row.peer, tmp_path, tls=row.secured, logins=logins) as (door, _):
+        rcpt, reply = await _spoken(door, row)
         await door.until_all_left()
         [entry] = door.submissions.entries
     assert rcpt.startswith(row.rcpt), rcpt
@@ -354,7 +377,7 @@ async def test_sessions(row: Row, tmp_path: Path) -> None:
     assert row.why in entry.authentication, entry.authentication
     assert entry.reply in {rcpt, reply}
     assert entry.peer.startswith(f"{row.peer}:")
-    assert bool(entry.tls) == row.tls
+    assert bool(entry.tls) == row.secured
     if row.rcpt == row.reply == "250":
         [submission] = door.submissions.submitted
         assert submission.origin.sender == row.told
@@ -384,10 +407,13 @@ async def test_of_many_signatures_few_are_looked_up(tmp_path: Path) -> None:
 async def _spoken(door: Door, row: Row) -> tuple[str, str]:
     """The replies to RCPT and to the mail."""
     client = await door.greeted(row.peer)
-    if row.tls:
+    if row.secured:
         await client.ask("STARTTLS")
         await client.writer.start_tls(PEM.trusting(), server_hostname="127.0.0.1")
         await client.ask("EHLO client.example")
+    if row.login:
+        said = base64.b64encode(f"\0{row.login.name}\0{PASSWORD}".encode()).decode()
+        assert (await client.ask(f"AUTH PLAIN {said}")).startswith("235")
     assert (await client.ask(f"MAIL FROM:<{row.sender}>")).startswith("250")
     rcpt = await client.ask(f"RCPT TO:<{row.to}>")
     reply = ""
@@ -398,16 +424,3 @@ async def _spoken(door: Door, row: Row) -> tuple[str, str]:
         reply = await client.hear()
     await client.ask("QUIT")
     return rcpt, reply
-
-
-async def _logged_in(door: Door, row: Row) -> tuple[str, str]:
-    """The same, without the listener: it gives the transaction what the login was."""
-    talking = Talking(host=row.peer, peer=f"{row.peer}:4711", helo="client.example", credential=row.login)
-    transaction = Transaction(door.server.gateway, door.server.policy, talking, row.sender, DsnRequest())
-    address = read_argument("TO:", f"TO:<{row.to}>").address
-    assert address
-    rcpt = await transaction.rcpt(address)
-    if not rcpt.startswith("250"):
-        await transaction.end()
-        return rcpt, ""
-    return rcpt, await transaction.deliver(row.mail() if callable(row.mail) else row.mail)
