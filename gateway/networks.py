@@ -36,11 +36,9 @@ def neighbours(host: str) -> str:
     ('2001:db8::/64', '192.0.2.1', '192.0.2.1', 'local')
     """
     try:
-        address = ipaddress.ip_address(host)
+        address = ipaddress.ip_address(host.partition("%")[0])  # a zone of this host's (RFC 4007) is no part of it
     except ValueError:
         return host
     if isinstance(address, ipaddress.IPv4Address):
         return str(address)
-    if address.ipv4_mapped:
-        return str(address.ipv4_mapped)
-    return str(ipaddress.ip_network((int(address), 64), strict=False))
+    return str(address.ipv4_mapped or ipaddress.ip_network((int(address), 64), strict=False))

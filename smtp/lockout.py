@@ -17,7 +17,6 @@ import heapq
 from collections.abc import Hashable
 from dataclasses import dataclass
 from enum import Enum
-from ipaddress import IPv6Address, ip_address, ip_network
 
 FREE = 3
 """Failures that cost nothing: people mistype."""
@@ -90,8 +89,8 @@ class Lockout:
         self._peers, self._names, self._pairs = _Table(most), _Table(most), _Table(most)
 
     def begin(self, peer: str, name: str, *, before: bool, now: float) -> Try | Refusal:
-        """Somebody at `peer` (as `neighbourhood` has it) wants to try a password of `name`, with which it has logged in
-        `before`, or not. Every Try ends with `end`."""
+        """Somebody at `peer` (as `gateway.networks.neighbours` has it) wants to try a password of `name`, with which it
+        has logged in `before`, or not. Every Try ends with `end`."""
         pair = (self._pairs, (peer, name))
         counted = (pair,) if before else ((self._peers, peer), (self._names, name))
         tallies = [table.at(key, now) for table, key in counted]
@@ -126,19 +125,3 @@ def delay_after(failures: int) -> float:
     [0.0, 0.0, 1.0, 2.0, 4.0, 8.0, 8.0]
     """
     return 0.0 if failures < FREE else min(LONGEST_DELAY, 2.0 ** (failures - FREE))
-
-
-def neighbourhood(host: str) -> str:
-    """Who is counted as one peer: an IPv4 address, an IPv6 network of 64 bits, in which anybody has as many addresses
-    as they like.
-
-    >>> [neighbourhood(host) for host in ("192.0.2.1", "::ffff:192.0.2.1", "2001:db8::1", "local")]
-    ['192.0.2.1', '192.0.2.1', '2001:db8::/64', 'local']
-    """
-    try:
-        address = ip_address(host.partition("%")[0])
-    except ValueError:
-        return host
-    if not isinstance(address, IPv6Address):
-        return str(address)
-    return str(address.ipv4_mapped or ip_network((address, 64), strict=False))

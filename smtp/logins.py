@@ -14,9 +14,10 @@ from typing import Protocol
 from gateway import passwords
 from gateway.credentials import Known
 from gateway.errors import BadField, FaxgateError
+from gateway.networks import neighbours
 from smtp import replies
 from smtp.auth import Presented
-from smtp.lockout import Lockout, Refusal, Try, neighbourhood
+from smtp.lockout import Lockout, Refusal, Try
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ class Logins:
             name, password = passwords.name_of(said.name), passwords.password_of(said.password)
         except BadField:
             name, password = "", "?"  # nobody's, which takes as long to find out
-        peer = neighbourhood(host)
+        peer = neighbours(host)
         try:
             return await self._log_in(name, password, peer, host)
         except FaxgateError as error:

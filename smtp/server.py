@@ -3,9 +3,9 @@
 import asyncio
 from collections import Counter
 
+from gateway.networks import neighbours
 from smtp import replies
 from smtp.lmtp import LmtpSession
-from smtp.lockout import neighbourhood
 from smtp.logins import Logins
 from smtp.policy import Door, Policy
 from smtp.session import Session
@@ -69,7 +69,7 @@ class Server:
 
     def admit(self, session: Session) -> str:
         """Count it for its peer; the reply with which it is turned away, empty if it may stay."""
-        peer = self._admitted[session] = neighbourhood(session.host)
+        peer = self._admitted[session] = neighbours(session.host)
         self._per_peer[peer] += 1
         if self.stopping:
             return replies.SHUTTING_DOWN

@@ -2,7 +2,8 @@
 
 import pytest
 
-from smtp.lockout import FREE, LOCK_SECONDS, MOST_FAILURES, Lockout, Refusal, Try, neighbourhood
+from gateway.networks import neighbours
+from smtp.lockout import FREE, LOCK_SECONDS, MOST_FAILURES, Lockout, Refusal, Try
 
 PEER, OTHER, NAME = "192.0.2.1", "192.0.2.2", "scanner"
 
@@ -136,5 +137,5 @@ def test_what_is_over_goes_first() -> None:
 
 
 def test_an_ipv6_network_is_one_peer() -> None:
-    assert neighbourhood("2001:db8::1") == neighbourhood("2001:db8::ffff:1") != neighbourhood("2001:db8:0:1::1")
-    assert neighbourhood("fe80::1%eth0") == "fe80::/64"
+    assert neighbours("2001:db8::1") == neighbours("2001:db8::ffff:1") != neighbours("2001:db8:0:1::1")
+    assert neighbours("fe80::1%eth0") == "fe80::/64"
