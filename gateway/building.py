@@ -9,7 +9,6 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from gateway.clock import Clock
@@ -49,18 +48,9 @@ def build_documents(settings: Settings) -> Documents:
     with _named("FAXGATE_DOCUMENTS_KEYS"):
         keys = Keys.read(written)
     try:
-        return EncryptedDocuments(documents, keys, ClearFolder(clear_dir(settings)))
+        return EncryptedDocuments(documents, keys, ClearFolder(settings.clear_dir))
     except OSError as error:
         raise BadSettingsError(f"FAXGATE_DOCUMENTS_CLEAR_DIR: {error}") from error
-
-
-def clear_dir(settings: Settings) -> Path:
-    """Where encrypted documents lie in the clear while they are worked on."""
-    from gateway.encryption import SHARED_MEMORY
-
-    if settings.documents_clear_dir is not None:
-        return settings.documents_clear_dir
-    return SHARED_MEMORY if SHARED_MEMORY.is_dir() else settings.data_dir
 
 
 def build_mailer(settings: Settings) -> Mailer:

@@ -46,8 +46,6 @@ CHUNK = 1 << 16
 UNUSED_SECONDS = IN_USE_SECONDS = 600.0
 MOST_BYTES = 1 << 28
 
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # folders there are ours alone (0700)
-
 
 class Keys:
     """`name` is what a document says of the key that it needs: a digest, which tells nothing of it."""

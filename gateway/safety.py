@@ -134,6 +134,23 @@ def _fetches_from_inside(settings: Settings) -> Iterator[Warned]:
             )
 
 
+def _clear_on_disk(settings: Settings) -> Iterator[Warned]:
+    """What is encrypted at rest lies there in the clear for minutes, and on a disk its traces stay."""
+    if settings.documents_keys.get_secret_value() and not _in_memory(settings.clear_dir.absolute()):
+        yield Warned(
+            "FAXGATE_DOCUMENTS_CLEAR_DIR",
+            f"{settings.clear_dir} is on a disk, where what was deleted can be found: name a folder in memory (tmpfs)",
+        )
+
+
+def _in_memory(path: Path) -> bool:
+    if not MOUNTS.exists():
+        return False  # not Linux
+    mounted = {Path(line.split()[1]): line.split()[2] for line in MOUNTS.read_text().splitlines()}
+    holding = next((mounted[parent] for parent in (path, *path.parents) if parent in mounted), "")
+    return holding in {"tmpfs", "ramfs"}
+
+
 def _smtp_in_the_open(settings: Settings) -> Iterator[Warned]:
     host, _ = host_and_port(settings.smtp_listen)
     if settings.smtp_max_connections_per_peer >= settings.smtp_max_connections and not is_loopback(host):
@@ -144,6 +161,7 @@ def _smtp_in_the_open(settings: Settings) -> Iterator[Warned]:
         yield Warned("FAXGATE_API_MAX_CONNECTIONS_PER_PEER", "one peer can take all connections")
 
 
+MOUNTS = Path("/proc/self/mounts")
 METADATA = ipaddress.IPv4Network("169.254.169.254/32")
 CHECKS: tuple[Callable[[Settings], Iterator[Warned]], ...] = (
     _root,
@@ -152,6 +170,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Warned]], ...] = (
     _readable_by_all,
     _short_secrets,
     _unencrypted,
+    _clear_on_disk,
     _fetches_from_inside,
 )
 

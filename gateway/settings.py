@@ -230,6 +230,12 @@ class Settings(BaseSettings):
         return self.documents_url or f"file://{self.data_dir.absolute()}/documents"
 
     @property
+    def clear_dir(self) -> Path:
+        """Where encrypted documents lie in the clear while they are worked on: in memory, where the system has that."""
+        memory = Path("/dev/shm")  # noqa: S108  # a folder of ours alone (0700) is made in it
+        return self.documents_clear_dir or (memory if memory.is_dir() else self.data_dir)
+
+    @property
     def mail(self) -> str:
         return self.mail_url.get_secret_value() or f"maildir:{self.data_dir.absolute()}/mail"
 

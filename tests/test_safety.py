@@ -19,7 +19,7 @@ def test_the_defaults_are_safe(tmp_path: Path) -> None:
     assert warned(tmp_path) == []
 
 
-TOKEN = "x" * 40
+TOKEN, KEY = "x" * 40, "A" * 43 + "="
 UNSAFE = {
     "API in the open": ({"api_listen": "0.0.0.0:8000"}, "FAXGATE_API_LISTEN", "no TLS"),
     "API in the open, IPv6": ({"api_listen": "[::]:8000"}, "FAXGATE_API_LISTEN", "no TLS"),
@@ -41,9 +41,14 @@ UNSAFE = {
         {"smtp_listen": "0.0.0.0:25", "smtp_max_connections": 5, "smtp_max_connections_per_peer": 5},
         "FAXGATE_SMTP_MAX_CONNECTIONS_PER_PEER", "one peer",
     ),
+    "what was encrypted in the clear on a disk": (
+        {"documents_keys": KEY, "documents_clear_dir": "/usr"}, "FAXGATE_DOCUMENTS_CLEAR_DIR", "on a disk",
+    ),
 }  # fmt: skip
 SAFE: list[dict[str, object]] = [
     {"api_listen": "[::1]:8000", "public_url": "https://fax.example.com", "admin_token": TOKEN},
+    {"documents_keys": KEY, "documents_clear_dir": "/dev/shm/faxgate"},
+    {"documents_clear_dir": "/usr"},
     {"documents_url": "s3://b?endpoint=http://localhost:9000&region=x", "fetch_allow": "10.1.2.3"},
     {"database_url": "postgresql://a:b@db.example.com/x?sslmode=verify-full"},
     {"database_url": "postgresql://a:b@127.0.0.1/x", "sms_url": "smpps://a:b@sms.example.com:3550"},
