@@ -40,7 +40,7 @@ Which file for what:
     storage, storage_s3, encryption      the documents store; encrypted at rest
     copies                               what of it lies here for a while
     settings, building, app              reading the settings, building and running it all
-    desk, cli, commands/, compare, demo  what an operator does by hand
+    desk, sending, cli, commands/, compare, demo                         what an operator does by hand
     doctor, doctor_smtp, doctor_trust, finding                           what is missing or unsafe; at the SMTP door
     safety, urls                         settings that work and are not safe; addresses shown without their secrets
     dryrun, trust                        what would become of a mail; whom the installation believes too easily

@@ -5,7 +5,6 @@ A running gateway is woken and sees it at once.
 
 from collections.abc import Sequence
 from datetime import date, datetime, time
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,23 +12,14 @@ from sqlalchemy import func, select
 
 from gateway import retention
 from gateway.accounts import Account, Credential, Faxbox
-from gateway.alerts import NOBODY
 from gateway.audit import OPERATOR, AuditEntry
 from gateway.clock import Clock
 from gateway.credentials import Credentials
-from gateway.documents import refusals
-from gateway.documents.installed import taken
-from gateway.documents.kinds import kind_of
-from gateway.errors import BadField, DocumentRefused, NotFound
+from gateway.errors import BadField, NotFound
 from gateway.history import Moment
-from gateway.ids import new_id
-from gateway.numbers import to_e164
-from gateway.outbound.submission import MailedDocument, Origin, Submission
-from gateway.outbound.submit import Submissions
 from gateway.passwords import name_of
 from gateway.ports import Documents
 from gateway.removal import Removal
-from gateway.routing import FaxRoute
 from gateway.store import accounts, audit, faxes, history, lines, tables
 from gateway.store.engine import Store
 from gateway.store.listing import Window
@@ -42,7 +32,7 @@ class Desk:
         self.wake = wake
         self.clock = clock
         self.credentials = Credentials(store, clock)
-        self._documents = documents
+        self.documents = documents
 
     async def close(self) -> None:
         await self.wake.stop()
@@ -76,7 +66,7 @@ class Desk:
         async with self.store.read() as connection:
             zone = ZoneInfo((await accounts.account(connection, account_id)).timezone)
         until = min(datetime.combine(before, time(), zone), self.clock.now())
-        removal = Removal(store=self.store, documents=self._documents, clock=self.clock)
+        removal = Removal(store=self.store, documents=self.documents, clock=self.clock)
         removed = 0
         while more := await retention.purge(removal, account_id, until, actor=OPERATOR):
             removed += more
@@ -93,30 +83,6 @@ class Desk:
             if one.name == sought:
                 return one
         raise NotFound(f"There is no credential {name} in this account.")
-
-    async def send(self, faxbox_id: str, number: str, files: Sequence[Path]) -> dict[str, Any]:
-        """Queue the files as one fax; returns its id, number and status."""
-        async with self.store.read() as connection:
-            box = await accounts.faxbox(connection, faxbox_id)
-            account = await accounts.account(connection, box.account_id)
-        route = FaxRoute(account=account, faxbox=box, number=number, destination=to_e164(number, account.country))
-        submissions = self.submissions()
-        await submissions.start()
-        try:
-            [fax_id] = await submissions.submit(
-                Submission(
-                    origin=Origin(id=new_id(), via="cli", actor=OPERATOR),
-                    routes=(route,),
-                    documents=tuple(_document(file) for file in files),
-                )
-            )
-        finally:
-            await submissions.stop()
-        return {"id": fax_id, "to": route.destination, "status": "attaching_files"}
-
-    def submissions(self) -> Submissions:
-        """The way in for faxes, not started yet."""
-        return Submissions(self.store, self._documents, self.wake, self.clock, operator=NOBODY)
 
     async def explain(self, fax_id: str) -> list[Moment]:
         """What happened to a fax, the oldest moment first. Raises NotFound."""
@@ -176,14 +142,3 @@ class Desk:
             for direction, status, count in faxes:
                 counted[direction][status] = count
         return counted
-
-
-def _document(file: Path) -> MailedDocument:
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise DocumentRefused(f"{file} cannot be read: {error.strerror}") from error
-    kind = kind_of(content, file.name)
-    if kind not in taken():
-        raise refusals.not_taken(file.name, kind)
-    return MailedDocument(name=file.name, content_type=str(kind), content=content)

@@ -24,6 +24,7 @@ from gateway.outbound.submit import Submissions
 from gateway.resolver import Resolver
 from gateway.routing import FaxRoute, FaxTarget, Routing
 from gateway.sandbox import Sandbox
+from gateway.sending import submissions
 from gateway.settings import Settings
 from gateway.smtplog import SmtplogEntry
 from gateway.spending import Excess, LimitPassed, Standing
@@ -225,7 +226,7 @@ async def _gateway(settings: Settings, desk: Desk) -> AsyncIterator[tuple[Gatewa
     try:
         gateway = Gateway(
             routing=Routing(desk.store, desk.wake, desk.clock),
-            submissions=LooksOnly(desk.store, desk.clock, desk.submissions()),
+            submissions=LooksOnly(desk.store, desk.clock, submissions(desk)),
             parse=parse,
             parse_slowly=parse,
             prover=Prover(SandboxedWorkers(sandbox), Resolver(settings.dns), desk.clock),

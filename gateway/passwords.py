@@ -8,6 +8,7 @@ import asyncio
 import secrets
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 
 import argon2
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -66,8 +67,10 @@ async def hashed(password: str) -> str:
     return await asyncio.get_running_loop().run_in_executor(_THREADS, _HASHER.hash, password)
 
 
-NOBODYS = _HASHER.hash(secrets.token_hex(16))
-"""Compared where there is no such name, so that this takes as long."""
+@lru_cache(1)
+def nobodys() -> str:
+    """A hash to compare with where there is no such name, so that this takes as long."""
+    return _HASHER.hash(secrets.token_hex(16))
 
 
 async def matches(password: str, stored: str) -> bool:

@@ -42,6 +42,7 @@ class Logins:
         self._lockout = lockout or Lockout()
         self._now = now
         self._ended = asyncio.Event()
+        passwords.nobodys()  # made now, and not while the first one waits whose name nobody has
 
     async def log_in(self, said: Presented, host: str) -> Known | str:
         """With what somebody at the IP address `host` has logged in; or the reply that refuses."""
@@ -66,7 +67,7 @@ class Logins:
         failed = False
         try:
             await asyncio.sleep(trying.delay)
-            right = await passwords.matches(password, passwords.NOBODYS if known is None else known.hash)
+            right = await passwords.matches(password, passwords.nobodys() if known is None else known.hash)
             failed = known is None or not right
         finally:
             self._lockout.end(trying, failed=failed, now=self._now())

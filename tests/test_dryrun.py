@@ -15,6 +15,7 @@ from gateway.cli import main
 from gateway.desk import Desk
 from gateway.dryrun import Asked, Verdict, check
 from gateway.errors import BadField
+from gateway.sending import send
 from gateway.settings import Settings, read
 from tests.nameserver import serving
 from tests.smtp.clinic import dkim, publish
@@ -80,7 +81,7 @@ async def test_what_is_said_of_mails(
     assert premium.reply.startswith("550 5.7.1 Faxes to +19005551234 are not allowed here: it is a premium number.")
     assert (await said("alice@example.com", "+12025550190@elsewhere.example")).reply.startswith("550 5.1.2")
 
-    await desk.send(office[1].id, "+12025550191", [])
+    await send(desk, office[1].id, "+12025550191", [])
     spent = await said("alice@example.com", peer="127.0.9.1")
     assert spent.reply == "450 4.7.1 The faxbox may send 1 fax a day; try again later."
     assert [one.spent for one in spent.limits] == [1]

@@ -41,7 +41,9 @@ def register(commands: Commands) -> None:
 
 
 async def _send(desk: "Desk", options: argparse.Namespace) -> Any:
-    return await desk.send(options.faxbox, options.to, options.files)
+    from gateway.sending import send
+
+    return await send(desk, options.faxbox, options.to, options.files)
 
 
 async def _check(options: argparse.Namespace) -> int:

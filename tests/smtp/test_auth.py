@@ -257,7 +257,7 @@ async def test_trouble_of_ours_counts_for_nothing(
     assert await client.ask(f"AUTH PLAIN {RIGHT}") == replies.LOGGED_IN
 
 
-@pytest.mark.parametrize("hashed", [None, passwords.NOBODYS], ids=["gone", "changed"])
+@pytest.mark.parametrize("hashed", [None, passwords.nobodys()], ids=["gone", "changed"])
 async def test_a_login_ends_with_its_credential(
     open_door: Door, client: Client, credentials: InMemoryCredentials, hashed: str | None
 ) -> None:
