@@ -29,6 +29,8 @@ ADMIN = "admin"
 class Caller:
     token: str
     token_id: str
+    key_id: str | None = None
+    """The key that was exchanged for the token."""
     account_id: str | None
     """None: the superuser."""
     scopes: tuple[str, ...]
@@ -39,8 +41,10 @@ class Caller:
 
 
 def actor(request: Request) -> Actor:
-    """The caller as the audit log names them."""
-    return Actor(caller(request).token_id, "" if request.client is None else request.client.host)
+    """The caller as the audit log names them: where a key was exchanged for the token, by the key, which stays."""
+    return Actor(
+        caller(request).key_id or caller(request).token_id, "" if request.client is None else request.client.host
+    )
 
 
 def caller(request: Request) -> Caller:
@@ -84,7 +88,9 @@ class Authenticated:
             self._throttle.failed(peer, token)
             raise InvalidCredentials("The token is not known here, or has expired.")
         self._throttle.succeeded(peer, token)
-        return Caller(token=token, token_id=known.id, account_id=known.account_id, scopes=known.scopes)
+        return Caller(
+            token=token, token_id=known.id, key_id=known.key_id, account_id=known.account_id, scopes=known.scopes
+        )
 
 
 class WithinAccount:

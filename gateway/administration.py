@@ -37,7 +37,7 @@ from gateway.errors import BadField, Conflict, NotFound, NotPermitted
 from gateway.ids import new_id
 from gateway.signing import CHANGEOVER, new_secret
 from gateway.stationery import Templates
-from gateway.store import accounts
+from gateway.store import accounts, credentials
 from gateway.store.engine import Store
 from gateway.store.wake import ACCOUNTS, Wake
 from gateway.tokens import SCOPES
@@ -116,8 +116,9 @@ class Administration(Acting):
         async with self._store.begin() as connection:
             await _check_parent(connection, account)
             await accounts.add_account(connection, account)
-            await accounts.add_token(connection, token, account.id, SCOPES, now)
+            token_id = await accounts.add_token(connection, token, account.id, SCOPES, now)
             await self._note(connection, audit.ADDED, audit.ACCOUNT, account.id, account.id, name=account.name)
+            await self._note(connection, audit.ADDED, audit.TOKEN, token_id, account.id, name="", scopes=SCOPES)
         await self._wake.notify(ACCOUNTS)
         return account, token
 
@@ -140,7 +141,9 @@ class Administration(Acting):
                 await _check_parent(connection, after)
             await accounts.change_account(connection, before, after)
             if after.domains != before.domains:
-                await _readdress(connection, before, after)
+                for box_id in await _readdress(connection, before, after):
+                    moved = ["generated_domain"]
+                    await self._note(connection, audit.CHANGED, audit.FAXBOX, box_id, account_id, fields=moved)
             differ = _changed(before, after)
             await self._note(connection, audit.CHANGED, audit.ACCOUNT, account_id, account_id, fields=differ)
         await self._wake.notify(ACCOUNTS)
@@ -284,6 +287,8 @@ class Administration(Acting):
             check(box := await accounts.faxbox(connection, faxbox_id, account_id))
             if await accounts.busy(connection, faxbox_id=faxbox_id):
                 raise Conflict(f"{_IN_PROGRESS} of this faxbox.")
+            for one in await credentials.of_faxbox(connection, faxbox_id):  # they go with it
+                await self._note(connection, audit.DELETED, audit.CREDENTIAL, one.id, account_id, name=one.name)
             await accounts.delete_faxbox(connection, faxbox_id)
             await self._note(connection, audit.DELETED, audit.FAXBOX, faxbox_id, account_id, name=box.name)
         await self._wake.notify(ACCOUNTS)
@@ -382,9 +387,10 @@ def _generated(account: Account) -> str:
     return f"{secrets.token_hex(5)}.{account.domains[0]}" if account.domains else ""
 
 
-async def _readdress(connection: AsyncConnection, before: Account, account: Account) -> None:
-    """Move the faxboxes' generated domains away from domains that the account no longer has. Raises Conflict where a
-    domain of a faxbox's own stands below one."""
+async def _readdress(connection: AsyncConnection, before: Account, account: Account) -> list[str]:
+    """Move the faxboxes' generated domains away from domains that the account no longer has; which faxboxes they are.
+    Raises Conflict where a domain of a faxbox's own stands below one."""
+    moved: list[str] = []
     gone = [domain for domain in before.domains if domain not in account.domains]
     for box in await accounts.faxboxes(connection, account.id):
         left_behind = any(is_below(box.address_domain, domain) for domain in gone)
@@ -394,3 +400,5 @@ async def _readdress(connection: AsyncConnection, before: Account, account: Acco
             await accounts.change_faxbox(
                 connection, replace(box, generated_domain=_generated(account), revision=box.revision + 1)
             )
+            moved.append(box.id)
+    return moved

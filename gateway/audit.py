@@ -23,8 +23,8 @@ class Actor:
     """Who did it."""
 
     name: str = ""
-    """The id of a token; the address that a mail was proven to come from; `operator` at the command line; empty for the
-    gateway itself."""
+    """The id of a token, or of the key that it was exchanged for; the address that a mail was proven to come from;
+    `operator` at the command line; empty for the gateway itself."""
     peer: str = ""
     """The IP address it was done from, where it came over the network."""
 

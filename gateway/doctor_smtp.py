@@ -3,7 +3,6 @@
 import stat
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -11,6 +10,7 @@ from cryptography import x509
 from gateway.building import hostname_of
 from gateway.errors import FaxgateError
 from gateway.finding import Finding
+from gateway.networks import is_loopback
 from gateway.settings import Settings, host_and_port
 from gateway.store import credentials
 from gateway.store.engine import Store
@@ -89,14 +89,6 @@ def _without_tls(settings: Settings) -> Iterator[Finding]:
         ("FAXGATE_SMTP_LISTEN", settings.smtp_listen),
         ("FAXGATE_LMTP_LISTEN", settings.lmtp_listen),
     ):
-        if address and not _on_loopback(address):
+        if address and not is_loopback(host_and_port(address)[0]):
             text = f"no TLS, and {variable} is {address}: what is mailed can be read on the way, and nobody can log in"
             yield Finding(CERTIFICATE, ok=True, text=text, safe=False)
-
-
-def _on_loopback(address: str) -> bool:
-    host, _ = host_and_port(address)
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False

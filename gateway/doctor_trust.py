@@ -6,9 +6,9 @@ from contextlib import suppress
 from gateway import trust
 from gateway.errors import FaxgateError
 from gateway.finding import Finding
-from gateway.networks import hold, network
+from gateway.networks import is_loopback, network
 from gateway.resolver import Resolver
-from gateway.settings import LOOPBACK, Settings, host_and_port
+from gateway.settings import Settings, host_and_port
 from gateway.store import accounts, smtplog
 from gateway.store.engine import Store
 
@@ -25,8 +25,8 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
 
 def _is_public(settings: Settings) -> bool:
     """Whether others than this machine's may come to the SMTP listener."""
-    hosts = {host_and_port(address)[0] for address in (settings.smtp_listen, settings.smtps_listen) if address}
-    return not all(host == "localhost" or hold(LOOPBACK, host) for host in hosts)
+    listens = (settings.smtp_listen, settings.smtps_listen, settings.lmtp_listen)
+    return not all(is_loopback(host_and_port(address)[0]) for address in listens if address)
 
 
 def _may_be_behind_a_proxy(settings: Settings) -> bool:
@@ -86,6 +86,5 @@ async def _stored_trust(settings: Settings) -> AsyncIterator[str]:
                         yield concern
     finally:
         await store.close()
-    hosts = [(peer.rpartition(":")[0].strip("[]"), helo) for peer, helo in clients]
-    for concern in trust.of_peers(hosts, settings.trusted):
+    for concern in trust.of_peers(clients, settings.trusted):
         yield concern

@@ -14,6 +14,7 @@ import base64
 import binascii
 import fcntl
 import hashlib
+import logging
 import os
 import shutil
 import tempfile
@@ -34,6 +35,8 @@ from gateway.errors import NotFound, OurTrouble
 from gateway.ids import new_id
 from gateway.ports import Documents, NewDocument
 
+log = logging.getLogger(__name__)
+
 MAGIC = b"faxgate encrypted 1\n"
 KEY_BYTES = sodium.crypto_secretstream_xchacha20poly1305_KEYBYTES
 _HEADER = sodium.crypto_secretstream_xchacha20poly1305_HEADERBYTES
@@ -43,7 +46,7 @@ _FINAL = sodium.crypto_secretstream_xchacha20poly1305_TAG_FINAL
 _NAME_BYTES = 8
 CHUNK = 1 << 16
 
-UNUSED_SECONDS = IN_USE_SECONDS = 600.0
+UNUSED_SECONDS, IN_USE_SECONDS = 600.0, 60.0
 MOST_BYTES = 1 << 28
 
 
@@ -145,7 +148,7 @@ class EncryptedDocuments:
         for given in documents:
             if isinstance(given.content, Path):
                 # Whoever brings a file is about to open it again: a rendered fax is dialled next.
-                await asyncio.to_thread(self._copies.take, given.key, given.content)
+                await asyncio.to_thread(self._keep_clear, given.key, given.content)
                 self._tidy_later()
 
     async def open(self, key: str) -> Path:
@@ -165,6 +168,14 @@ class EncryptedDocuments:
     def stored(self, since: datetime) -> AsyncIterator[tuple[str, datetime]]:
         return self._within.stored(since)
 
+    def _keep_clear(self, key: str, file: Path) -> None:
+        """Only a convenience: what is stored can be opened from there. The file goes in any case."""
+        try:
+            self._copies.take(key, file)
+        except OSError as error:
+            log.warning("documents: no room for a copy in the clear: %s", error)
+            file.unlink(missing_ok=True)
+
     def _tidy_later(self) -> None:
         """What is in the clear goes when its time has passed, whether or not anybody comes again."""
         if self._tidying is None:
@@ -172,7 +183,10 @@ class EncryptedDocuments:
             self._tidying = loop.call_later(UNUSED_SECONDS, lambda: loop.run_in_executor(None, self._tidy, loop))
 
     def _tidy(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._copies.tidy_now(time.time())
+        try:
+            self._copies.tidy_now(time.time())
+        except OSError as error:
+            log.warning("documents: copies in the clear are not tidied: %s", error)
         self._tidying = None
         if self._copies:
             loop.call_soon_threadsafe(self._tidy_later)
@@ -217,9 +231,11 @@ class ClearFolder:
 
     def __init__(self, within: Path) -> None:
         _remove_abandoned(within)
-        self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=within))
-        lock = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+        made = Path(tempfile.mkdtemp(prefix=f".{_PREFIX}", dir=within))
+        lock = os.open(made, os.O_RDONLY | os.O_DIRECTORY)
         fcntl.flock(lock, fcntl.LOCK_EX)
+        # Only now under the name by which others look for what is abandoned.
+        self.path = made.rename(within / made.name.removeprefix("."))
         self.remove = weakref.finalize(self, _remove, self.path, lock)
 
 

@@ -5,7 +5,8 @@ several do the same work at once does no harm.
 
 import asyncio
 import logging
-from datetime import timedelta
+from collections.abc import Awaitable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from gateway.clock import Clock
@@ -25,20 +26,38 @@ SWEPT_EVERY = timedelta(days=1)
 
 
 async def keep_house(store: Store, documents: Documents, clock: Clock, spool: Path) -> None:
-    """For ever; cancel it to stop. Trouble is logged, and the work is done at the next turn."""
+    """For ever; cancel it to stop. Trouble with a part of the work is logged, and it is done at the next turn."""
     sweep_at = clock.now()
     while True:
         now = clock.now()
-        try:
-            async with store.begin() as connection:
-                await events.prune(connection, now)
-                await destinations.prune(connection, now)
-                await connection.run_sync(ledger.prune, now)
-            await expire(Removal(store=store, documents=documents, clock=clock))
-            if now >= sweep_at:
-                await sweep(store, documents, now)
-                await asyncio.to_thread(remove_abandoned, spool, now.timestamp())
-                sweep_at = now + SWEPT_EVERY
-        except (FaxgateError, OSError) as error:
-            log.error("housekeeping: %s %s", error, getattr(error, "detail", ""))
+        await _tried("what is old", _prune(store, now))
+        await _tried(
+            "faxes that are not kept any longer", expire(Removal(store=store, documents=documents, clock=clock))
+        )
+        if now >= sweep_at and await _tried("what has no owner", _sweep(store, documents, spool, now)):
+            sweep_at = now + SWEPT_EVERY
         await asyncio.sleep(PRUNED_EVERY.total_seconds())
+
+
+async def _prune(store: Store, now: datetime) -> None:
+    async with store.begin() as connection:
+        await events.prune(connection, now)
+        await destinations.prune(connection, now)
+        await connection.run_sync(ledger.prune, now)
+
+
+async def _sweep(store: Store, documents: Documents, spool: Path, now: datetime) -> None:
+    await sweep(store, documents, now)
+    await asyncio.to_thread(remove_abandoned, spool, now.timestamp())
+
+
+async def _tried(what: str, work: Awaitable[object]) -> bool:
+    try:
+        await work
+    except (FaxgateError, OSError) as error:
+        log.error("housekeeping: %s: %s %s", what, error, getattr(error, "detail", ""))
+    except Exception:  # nothing would be kept in order until the next start
+        log.exception("housekeeping: %s", what)
+    else:
+        return True
+    return False

@@ -85,8 +85,10 @@ class Digests:
             ]
         for box, account, since in waiting:
             due = last_due(now, zone_of(box, account))
-            if since <= due:
-                told += await self._tell(box, account, due, now)
+            try:
+                told += await self._tell(box, account, due, now) if since <= due else 0
+            except Exception:  # one faxbox's trouble is not the others'
+                log.exception("digest of junk of faxbox %s", box.id)
         if told:
             await self.wake.notify(NOTICES)
         return told

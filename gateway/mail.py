@@ -9,7 +9,6 @@ by its Message-ID and X-Faxgate-Notice.
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
 import time
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import aiosmtplib
 
 from gateway.maildir import MaildirMailer, check_addresses
+from gateway.networks import is_loopback
 from gateway.ports import DelayedDeliveryError, Mailer, RefusedDeliveryError
 
 log = logging.getLogger(__name__)
@@ -60,12 +60,7 @@ class Relay:
 
     @property
     def on_this_host(self) -> bool:
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(self.host)
 
     @property
     def verified(self) -> bool:

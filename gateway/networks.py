@@ -28,6 +28,18 @@ def hold(networks: Iterable[Network], host: str) -> bool:
     return any(address in one for one in networks)
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches it, as far as its name tells.
+
+    >>> is_loopback("127.1.2.3"), is_loopback("::1"), is_loopback("localhost"), is_loopback("fax.example.com")
+    (True, True, True, False)
+    """
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def neighbours(host: str) -> str:
     """Whose connections and tries are counted together: an IPv4 address, or an IPv6 network of 2^64 addresses, all of
     which one client can have; `host` itself where it is no address.

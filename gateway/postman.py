@@ -337,7 +337,7 @@ class Postman:
             elif state == notices.FAILED:
                 await connection.run_sync(stranded.follow, notice.id, now)
             elif state == notices.SENT and notice.fax_id and notice.account_id:
-                facts = {"kind": notice.kind, "way": notice.way, "recipient": self._address(notice)}
+                facts = {"kind": notice.kind, "way": notice.way, "recipient": shown(self._address(notice))}
                 told = audit.entry(GATEWAY, audit.TOLD, audit.FAX, notice.fax_id, notice.account_id, now, **facts)
                 await connection.run_sync(audit_log.add, [told])
 

@@ -22,7 +22,8 @@ MOST_RECORDS = 50
 """More of them answer no question of ours."""
 MOST_OCTETS = 8192
 """Of one record."""
-KEPT = 5000
+KEPT = 500
+"""Answers; one may have 64 KiB."""
 
 
 @dataclass(frozen=True, slots=True)

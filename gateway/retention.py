@@ -10,26 +10,31 @@ import logging
 from datetime import datetime, timedelta
 
 from gateway.audit import GATEWAY, Actor
-from gateway.errors import Conflict, NotFound
+from gateway.errors import Conflict, FaxgateError, NotFound
 from gateway.removal import Removal
-from gateway.store import accounts, expiry
+from gateway.store import expiry
 from gateway.store.faxes import LostClaim
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 100
-MOST_A_TURN = 2000
+MOST_A_TURN = 500
 """Faxes of one turn of the housekeeping: a lowered `keep_days` is caught up with in the turns that follow."""
 
 
 async def expire(removal: Removal) -> int:
     """Remove what its account has kept for long enough; how many faxes. Raises OurTrouble."""
-    now = removal.clock.now()
+    now, removed = removal.clock.now(), 0
     async with removal.store.read() as connection:
-        keeping = [(one.id, one.keep_days) for one in await accounts.all_accounts(connection) if one.keep_days]
-    removed = 0
+        keeping = await expiry.keeping(connection)
     for account_id, days in keeping:
-        removed += await purge(removal, account_id, now - timedelta(days=days), most=MOST_A_TURN - removed)
+        before = now - timedelta(days=days)
+        async with removal.store.read() as connection:
+            due = await expiry.is_due(connection, account_id, before)
+        try:
+            removed += await purge(removal, account_id, before, most=MOST_A_TURN - removed) if due else 0
+        except (FaxgateError, OSError) as error:  # one account's trouble is not the others'
+            log.error("what account %s does not keep: %s %s", account_id, error, getattr(error, "detail", ""))
     return removed
 
 

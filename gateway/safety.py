@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
+from gateway.networks import is_loopback
 from gateway.settings import LOOPBACK, Settings, host_and_port
 
 LEAST_SECRET = 24
@@ -57,7 +58,8 @@ def _readable_by_all(settings: Settings) -> Iterator[Warned]:
     for url in (settings.documents, settings.database):
         parts = urlsplit(url)
         if parts.scheme in ("file", "sqlite"):
-            named.append(Path(parts.path.removeprefix("/") if parts.path.startswith("//") else parts.path))
+            # sqlite:///faxgate.db is relative, sqlite:////var/faxgate.db is not.
+            named.append(Path(parts.path.removeprefix("/") if parts.scheme == "sqlite" else parts.path))
     named.append(Path("faxgate.toml"))
     for path in dict.fromkeys(one.absolute() for one in named):
         if (who := _others(path)) and not _hidden(path):
@@ -151,14 +153,16 @@ def _in_memory(path: Path) -> bool:
     return holding in {"tmpfs", "ramfs"}
 
 
-def _smtp_in_the_open(settings: Settings) -> Iterator[Warned]:
-    host, _ = host_and_port(settings.smtp_listen)
-    if settings.smtp_max_connections_per_peer >= settings.smtp_max_connections and not is_loopback(host):
-        yield Warned(
-            "FAXGATE_SMTP_MAX_CONNECTIONS_PER_PEER", "one peer can take all connections: make it less than all of them"
-        )
-    if settings.api_max_connections_per_peer > settings.api_max_connections:
-        yield Warned("FAXGATE_API_MAX_CONNECTIONS_PER_PEER", "one peer can take all connections")
+def _one_peer_takes_all(settings: Settings) -> Iterator[Warned]:
+    for kind, listen, per_peer, most in (
+        ("SMTP", settings.smtp_listen, settings.smtp_max_connections_per_peer, settings.smtp_max_connections),
+        ("API", settings.api_listen, settings.api_max_connections_per_peer, settings.api_max_connections),
+    ):
+        if per_peer >= most and not is_loopback(host_and_port(listen)[0]):
+            yield Warned(
+                f"FAXGATE_{kind}_MAX_CONNECTIONS_PER_PEER",
+                "one peer can take all connections: make it less than all of them",
+            )
 
 
 MOUNTS = Path("/proc/self/mounts")
@@ -166,18 +170,10 @@ METADATA = ipaddress.IPv4Network("169.254.169.254/32")
 CHECKS: tuple[Callable[[Settings], Iterator[Warned]], ...] = (
     _root,
     _api_in_the_open,
-    _smtp_in_the_open,
+    _one_peer_takes_all,
     _readable_by_all,
     _short_secrets,
     _unencrypted,
     _clear_on_disk,
     _fetches_from_inside,
 )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches it, as far as its name tells."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

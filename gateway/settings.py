@@ -19,7 +19,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+from gateway.networks import Network, is_loopback
+
 LOOPBACK: tuple[Network, ...] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
 
@@ -249,12 +250,7 @@ class Settings(BaseSettings):
         if self.trusted_networks is not None:
             return self.trusted_networks
         host, _ = host_and_port(self.smtp_listen)
-        if host == "localhost":
-            return LOOPBACK
-        try:
-            return LOOPBACK if ipaddress.ip_address(host).is_loopback else ()
-        except ValueError:
-            return ()
+        return LOOPBACK if is_loopback(host) else ()
 
 
 def _resolver(word: str) -> tuple[str, int]:

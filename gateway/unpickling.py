@@ -24,6 +24,8 @@ PLAIN = frozenset(
         ("datetime", "timezone"),
         ("pathlib", "PosixPath"),
         ("pathlib", "PurePosixPath"),
+        ("pathlib._local", "PosixPath"),  # as Python 3.13 has them
+        ("pathlib._local", "PurePosixPath"),
         ("gateway.errors", "_revive"),
     }
 )

@@ -1,5 +1,6 @@
 """Documents encrypted at rest: what lies on the disk tells nothing, and is opened only as it was stored."""
 
+import asyncio
 import os
 import resource
 import signal
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway import encryption
 from gateway.encryption import CHUNK, MAGIC, ClearFolder, EncryptedDocuments, Keys, new_key
 from gateway.errors import OurTrouble
 from gateway.ports import NewDocument
@@ -169,3 +171,31 @@ def test_what_was_in_the_clear_goes_with_its_process(tmp_path: Path) -> None:
     assert not left.exists()
     assert (others / "clear.pdf").exists()
     lives.communicate()
+
+
+async def test_no_room_for_a_copy_in_the_clear_loses_nothing(
+    tmp_path: Path, key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "made.pdf"
+    file.write_bytes(SECRET)
+    store = documents(tmp_path, key)
+    [clear] = (tmp_path / "clear").iterdir()
+    clear.rmdir()
+    clear.write_bytes(b"in the way")
+    await store.put([NewDocument(ONE, file)])
+    assert not file.exists()
+    assert "no room for a copy" in caplog.text
+    assert (await documents(tmp_path, key).open(ONE)).read_bytes() == SECRET
+
+
+async def test_copies_in_the_clear_are_bounded(tmp_path: Path, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encryption, "MOST_BYTES", 1000)
+    monkeypatch.setattr(encryption, "UNUSED_SECONDS", 0.1)
+    monkeypatch.setattr(encryption, "IN_USE_SECONDS", 0.0)
+    store = documents(tmp_path, key)
+    await store.put([NewDocument(ONE, b"x" * 900), NewDocument(TWO, b"x" * 900)])
+    for name in (ONE, TWO):
+        await store.open(name)
+    async with asyncio.timeout(10):
+        while any(path.is_file() for path in (tmp_path / "clear").rglob("*")):  # noqa: ASYNC110  # the disk has no event for it
+            await asyncio.sleep(0.02)

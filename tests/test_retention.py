@@ -1,5 +1,7 @@
 """What an account keeps for so many days: gone when they have passed, and nothing else."""
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +13,9 @@ from sqlalchemy import select
 from gateway import retention
 from gateway.accounts import Account
 from gateway.audit import OPERATOR
+from gateway.errors import OurTrouble
 from gateway.fax import Direction, Fax, Status
+from gateway.housekeeping import keep_house
 from gateway.ids import new_id
 from gateway.ports import NewDocument
 from gateway.removal import Removal
@@ -166,3 +170,61 @@ async def test_a_fax_is_found_only_once_it_has_ended(removal: Removal, seed: See
     assert await retention.expire(removal) == 0
     async with removal.store.read() as connection:
         assert (await faxes.find(connection, late.id)).status is Status.PENDING
+
+
+class Broken(FileDocuments):
+    """A store that cannot remove some of its documents."""
+
+    def __init__(self, folder: Path, keys: tuple[str, ...]) -> None:
+        super().__init__(folder)
+        self._keys = keys
+
+    async def delete(self, keys: Sequence[str]) -> None:
+        if set(keys) & set(self._keys):
+            raise OurTrouble("The documents cannot be removed right now.")
+        await super().delete(keys)
+
+
+async def test_the_trouble_of_one_account_is_not_the_others(removal: Removal, seed: Seed, tmp_path: Path) -> None:
+    one, other = [await keeping(removal.store, await seed.account()) for _ in range(2)]
+    stuck = await ended(removal, seed, one, OLD)
+    await ended(removal, seed, other, OLD)
+    broken = replace(removal, documents=Broken(tmp_path / "documents", (stuck.pdf_key,)))
+    assert await retention.expire(broken) == 1
+    assert await left(removal) == {stuck.id}
+    assert await retention.expire(removal) == 1
+
+
+async def test_notices_of_no_fax_go_too(removal: Removal, seed: Seed) -> None:
+    account = await keeping(removal.store, await seed.account())
+    now = removal.clock.now()
+    old, waiting, young = (
+        notices.new(notices.JUNK_DIGEST, "a@example.com", now - ago, account_id=account.id) for ago in (OLD, OLD, YOUNG)
+    )
+    gone = replace(old, state=SENT, ended_at=now - OLD)
+    async with removal.store.begin() as connection:
+        await connection.run_sync(notices.add, [gone, waiting, replace(young, state=SENT, ended_at=now - YOUNG)])
+    await retention.expire(removal)
+    async with removal.store.read() as connection:
+        kept = set((await connection.execute(select(tables.notice.c.id))).scalars())
+    assert kept == {waiting.id, young.id}
+
+
+async def test_keeping_house_goes_on_after_trouble(
+    removal: Removal, seed: Seed, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    account = await keeping(removal.store, await seed.account())
+    stuck = await ended(removal, seed, account, OLD)
+    broken = Broken(tmp_path / "documents", (stuck.pdf_key,))
+    orphan = key_for(new_id(), "application/pdf", removal.clock.now())
+    await broken.put([NewDocument(orphan, b"%PDF-")])
+    removal.clock.advance(timedelta(days=2))  # type: ignore[attr-defined]  # the tests' clock
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    keeper = asyncio.create_task(keep_house(removal.store, broken, removal.clock, spool))
+    async with asyncio.timeout(10):
+        while (tmp_path / "documents" / orphan).exists():  # noqa: ASYNC110  # the disk has no event for it
+            await asyncio.sleep(0.02)
+    keeper.cancel()
+    await asyncio.wait([keeper])
+    assert "cannot be removed right now" in caplog.text

@@ -57,6 +57,12 @@ async def of_account(connection: AsyncConnection, account_id: str) -> list[Crede
     return [_of(row) for row in (await connection.execute(query)).mappings()]
 
 
+async def of_faxbox(connection: AsyncConnection, faxbox_id: str) -> list[Credential]:
+    """Those that send through this faxbox alone."""
+    query = select(_credential).where(_credential.c.faxbox_id == faxbox_id).order_by(_credential.c.id)
+    return [_of(row) for row in (await connection.execute(query)).mappings()]
+
+
 async def change_hash(connection: AsyncConnection, credential_id: str, hashed: str) -> None:
     await connection.execute(update(_credential).where(_credential.c.id == credential_id).values(hash=hashed))
 

@@ -2,14 +2,14 @@
 
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.fax import ENDED, Direction
 from gateway.store import tables
 from gateway.store.notices import PENDING
 
-_fax, _notice, _smtplog = tables.fax, tables.notice, tables.smtplog
+_account, _fax, _notice, _smtplog = tables.account, tables.fax, tables.notice, tables.smtplog
 
 
 async def ended_before(
@@ -35,9 +35,35 @@ async def ended_before(
     return [(fax_id, Direction(direction)) for fax_id, direction in (await connection.execute(query)).all()]
 
 
+async def keeping(connection: AsyncConnection) -> list[tuple[str, int]]:
+    """The accounts that keep faxes for so many days only."""
+    query = select(_account.c.id, _account.c.keep_days).where(_account.c.keep_days.is_not(None)).order_by(_account.c.id)
+    return [(account_id, days) for account_id, days in (await connection.execute(query)).all()]
+
+
+async def is_due(connection: AsyncConnection, account_id: str, before: datetime) -> bool:
+    """Whether anything may have to go: a look that takes nobody's turn to write."""
+    if await ended_before(connection, account_id, before, "", 1):
+        return True
+    for query in (_old_mails(account_id, before), _old_notices(account_id, before)):
+        if (await connection.execute(query.limit(1))).first() is not None:
+            return True
+    return False
+
+
 async def forget_mails(connection: AsyncConnection, account_id: str, before: datetime) -> None:
-    """Remove the smtplog entries of mails that came before then and have no fax any more, and the account's notices
-    that are of no fax."""
+    """Remove the smtplog entries of mails that came before then and have no fax any more, and notices about no fax that
+    had ended by then."""
+    await connection.execute(delete(_smtplog).where(_smtplog.c.id.in_(_old_mails(account_id, before))))
+    await connection.execute(delete(_notice).where(_notice.c.id.in_(_old_notices(account_id, before))))
+
+
+def _old_mails(account_id: str, before: datetime) -> Select[tuple[str]]:
     faxes = select(_fax.c.id).where(_fax.c.submission_id == _smtplog.c.id)
     old = (_smtplog.c.account_id == account_id, _smtplog.c.received_at < before)
-    await connection.execute(delete(_smtplog).where(*old, ~faxes.exists()))
+    return select(_smtplog.c.id).where(*old, ~faxes.exists())
+
+
+def _old_notices(account_id: str, before: datetime) -> Select[tuple[str]]:
+    old = (_notice.c.account_id == account_id, _notice.c.created_at < before, _notice.c.ended_at < before)
+    return select(_notice.c.id).where(*old, _notice.c.fax_id.is_(None))

@@ -49,10 +49,10 @@ async def page(
 
 
 async def latest_clients(connection: AsyncConnection, most: int) -> list[tuple[str, str]]:
-    """Peer (`address:port`) and HELO of the latest entries, of all accounts."""
+    """Address and HELO of the latest entries, of all accounts."""
     query = select(_smtplog.c.entry).order_by(_smtplog.c.id.desc()).limit(most)  # an id begins with its time
     entries = [_entry.validate_python(entry) for entry in (await connection.execute(query)).scalars()]
-    return [(entry.peer, entry.helo) for entry in entries]
+    return [(entry.host, entry.helo) for entry in entries]
 
 
 async def blank(connection: AsyncConnection, entry_id: str) -> None:

@@ -104,7 +104,7 @@ async def test_the_log_of_a_deleted_account_stays(client: httpx.AsyncClient, hou
     assert (await client.delete(f"/v2/accounts/{short}", headers=AS_SUPERUSER)).status_code == 200
     asked = {"filter_account_id": short, "ascending": "true"}
     answer = await client.get("/v2/audit", params=asked, headers=AS_SUPERUSER)
-    assert [one["action"] for one in answer.json()["data"]] == ["added", "deleted"]
+    assert [one["action"] for one in answer.json()["data"]] == ["added", "added", "deleted"]
     assert (await client.get("/v2/audit", headers=house.alice.headers)).status_code == 403
 
 

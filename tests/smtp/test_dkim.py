@@ -109,7 +109,7 @@ SIGNATURES = {
     "l=": ({"more": "l=10;"}, "l= leaves the end of the body to anybody (RFC 6376 8.2)"),
     "from not signed": ({"fields": ("to", "subject", "date")}, "From is not signed"),
     "expired": ({"more": f"x={int(NOW - 5)};"}, "it has expired (x=)"),
-    "not yet expired": ({"more": f"x={int(NOW + 500)};"}, "pass"),
+    "not yet expired": ({"more": f"x={int(NOW + DAY)};"}, "pass"),
     "no time": ({"more": "x=soon;"}, "t= or x= is no time"),
     "delayed": ({"at": NOW - 5 * DAY}, "pass"),
     "old": ({"at": NOW - 7 * DAY}, "it is older than 6 days, as one that is sent again to another number would be"),

@@ -32,8 +32,6 @@ def upgrade() -> None:
         "junk_digest",
         sa.Column("faxbox_id", sa.String(length=32), nullable=False),
         sa.Column("day", sa.String(length=10), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["faxbox_id"], ["faxbox.id"], name="fk_junk_digest_faxbox_id_faxbox", ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["faxbox_id"], ["faxbox.id"], name="fk_junk_digest_faxbox_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("faxbox_id", "day", name="pk_junk_digest"),
     )
