@@ -87,6 +87,31 @@ async def test_who_reads_a_document_is_in_the_log(client: httpx.AsyncClient, hou
     assert await entries(client, house.bob) == []
 
 
+async def test_whose_key_was_exchanged_is_in_the_log(client: httpx.AsyncClient, house: House, store: Store) -> None:
+    alice = house.alice
+    account = f"/v2/accounts/{alice.account.id}"
+    made = {"name": "Kazoo", "kind": "key", "scopes": ["admin"]}
+    key = (await client.put(f"{account}/tokens", json={"data": made}, headers=alice.headers)).json()["data"]
+    token = (await client.put("/v2/api_auth", json={"data": {"api_key": key["api_key"]}})).json()["auth_token"]
+    change = {"data": {"timezone": "Europe/Berlin"}}
+    assert (await client.patch(account, json=change, headers={"X-Auth-Token": token})).status_code == 200
+    [entry] = await entries(client, alice, filter_action="changed")
+    assert entry["actor"] == key["id"]  # the token is forgotten when it has expired, the key is not
+
+
+async def test_what_goes_with_a_faxbox_is_in_the_log(client: httpx.AsyncClient, house: House) -> None:
+    alice = house.alice
+    account = f"/v2/accounts/{alice.account.id}"
+    box = (await client.put(f"{account}/faxboxes", json={"data": {"name": "Lab"}}, headers=alice.headers)).json()[
+        "data"
+    ]
+    login = {"data": {"name": "lab@alice.example", "faxbox_id": box["id"]}}
+    made = (await client.put(f"{account}/credentials", json=login, headers=alice.headers)).json()["data"]
+    assert (await client.delete(f"{account}/faxboxes/{box['id']}", headers=alice.headers)).status_code == 200
+    gone = told(await entries(client, alice, filter_action="deleted"))
+    assert sorted(gone) == [("deleted", "credential", made["id"]), ("deleted", "faxbox", box["id"])]
+
+
 async def test_who_cancels_and_removes_is_in_the_log(client: httpx.AsyncClient, house: House) -> None:
     alice = house.alice
     for path in (f"outgoing/{alice.pending.id}", f"outbox/{alice.failed.id}"):

@@ -32,7 +32,7 @@ async def test_everybody_is_told_once_in_every_way(house: House, letter: EmailMe
     async with receiving() as receiver:
         told = {
             "sms": {"send_to": ["+12025550111"]},
-            "callback": {"url": receiver.url, "method": "post", "type": "json"},
+            "callback": {"url": f"{receiver.url}?key=opens-doors", "method": "post", "type": "json"},
         }
         administration = Administration(house.app.store, house.app.wake, house.clock)
         await administration.change_faxbox(
@@ -54,7 +54,7 @@ async def test_everybody_is_told_once_in_every_way(house: House, letter: EmailMe
         assert {way: (one["state"], one["recipient"].lower()) for way, one in notices.items()} == {
             "email": ("sent", "alice@example.com"),
             "sms": ("unavailable", "+12025550111"),
-            "callback": ("sent", receiver.url),
+            "callback": ("sent", f"{receiver.url}?key=opens-doors"),
         }
         assert "FAXGATE_SMS_URL" in notices["sms"]["answer"]
         assert [mail["To"] for mail in house.mails()].count("alice@example.com") == 1
@@ -64,6 +64,9 @@ async def test_everybody_is_told_once_in_every_way(house: House, letter: EmailMe
         assert {headers["webhook-id"] for _, headers, _ in receiver.got} == {notices["callback"]["id"]}
         detail = await asked(house, path=f"/{notices['callback']['id']}")
         assert [(one["number"], one["outcome"]) for one in detail["tries"]] == [(1, "delayed"), (2, "sent")]
+
+        noted = {one.facts["way"]: one.facts["recipient"] for one in await house.audit() if one.action == "told"}
+        assert noted == {"email": "alice@example.com", "callback": f"{receiver.url}?..."}
 
         again = {"action": "resend"}
         assert (await asked(house, path=f"/{detail['id']}", method="PUT", body=again))["state"] == "pending"
