@@ -10,6 +10,8 @@
     notices     the outbox of our own mails
     keys        secrets that the installation makes for itself
     lateness    which faxes take long and have not been told of
+    expiry      what of an account is old enough to go
+    audit       who read, sent, changed and removed what
     wake        tells other flows and processes that there is something to do
 
 The modules hold functions that take an open connection, so that a flow can put several of them into one transaction
