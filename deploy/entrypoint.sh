@@ -8,7 +8,7 @@ fail() {
   exit 1
 }
 
-for name in PGPASSWORD FAXGATE_MAIL_URL FAXGATE_SMS_URL FAXGATE_ADMIN_TOKEN; do
+for name in PGPASSWORD FAXGATE_ADMIN_TOKEN FAXGATE_DOCUMENTS_KEYS FAXGATE_MAIL_URL FAXGATE_SMS_HEADER FAXGATE_SMS_URL; do
   eval "file=\${${name}_FILE:-}"
   [ -n "$file" ] || continue
   [ -r "$file" ] || fail "${name}_FILE: $file cannot be read; sh deploy/secrets.sh makes it"

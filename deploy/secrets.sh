@@ -16,6 +16,11 @@ random() { head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n'; }
 [ -e "$folder/sip_trunk" ] || : >"$folder/sip_trunk"
 # How our mails leave, smtp://user:password@relay:587; until that is written here they land in a folder.
 [ -s "$folder/mail_url" ] || echo maildir:/var/lib/faxgate/mail >"$folder/mail_url"
-chmod 644 "$folder"/*
+# The keys with which documents are encrypted, as `faxgate key` makes them. It stays empty where they are not.
+[ -e "$folder/documents_keys" ] || : >"$folder/documents_keys"
+find "$folder" -maxdepth 1 -type f -exec chmod 644 {} +
+# For the certificate of the SMTP listener and its key. A folder, so that renewed files are seen in the container.
+mkdir -p "$folder/tls"
+chmod 755 "$folder/tls"
 
 echo "The secrets are in $folder."

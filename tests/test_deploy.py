@@ -14,9 +14,11 @@ from typing import Any, Self
 
 import pytest
 import yaml  # type: ignore[import-untyped]
+from pydantic import SecretStr
 
 from gateway.lines.freeswitch.options import read_options
 from gateway.lines.freeswitch.spool import Spool
+from gateway.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "deploy"
@@ -475,7 +477,7 @@ def test_no_password_is_known_beforehand() -> None:
         assert not re.search(r'name="(?:auth-)?password"', path.read_text()), f"{path}: the entrypoint writes it"
     for name, service in SERVICES.items():
         for variable in service.get("environment", {}):
-            given = "PASSWORD" in variable or "TOKEN" in variable or "SECRET" in variable
+            given = any(word in variable for word in ("PASSWORD", "TOKEN", "SECRET", "KEYS"))
             assert not given or variable.endswith("_FILE"), f"{name}: {variable}"
 
 
@@ -483,17 +485,19 @@ def test_secrets_are_made_once(machine: Machine) -> None:
     made = machine.folder / "made"
     machine.environment["SECRETS_DIR"] = str(made)
     assert machine.run(DEPLOY / "secrets.sh")[0] == 0
-    first = {path.name: path.read_text() for path in made.iterdir()}
+    first = {path.name: path.read_text() for path in made.iterdir() if path.is_file()}
     assert set(first) == set(COMPOSE["secrets"])
+    (key := made / "tls" / "key.pem").touch(0o400)
     assert stat.S_IMODE(made.stat().st_mode) == 0o700, "the files in it can be read by the containers' user"
-    assert {stat.S_IMODE(path.stat().st_mode) for path in made.iterdir()} == {0o644}
+    assert {stat.S_IMODE((made / name).stat().st_mode) for name in first} == {0o644}
     assert re.fullmatch("[0-9a-f]{48}", first["event_socket"])
     assert re.fullmatch("[0-9a-f]{48}", first["postgres"])
     assert first["event_socket"] != first["postgres"]
 
     (made / "sip_trunk").write_text("theirs")
     assert machine.run(DEPLOY / "secrets.sh")[0] == 0
-    assert {path.name: path.read_text() for path in made.iterdir()} == {**first, "sip_trunk": "theirs"}
+    assert {name: (made / name).read_text() for name in first} == {**first, "sip_trunk": "theirs"}
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (key, key.parent)] == [0o400, 0o755]
 
     machine.environment["SIP_TRUNK_USERNAME"] = "fax"
     assert machine.run(SWITCH / "entrypoint.sh")[0] == 0
@@ -527,6 +531,12 @@ def test_the_gateway_takes_its_secrets_from_files(command: Machine) -> None:
         0,
         "serve --role worker\nFAXGATE_MAIL_URL=smtp://relay\nPGPASSWORD=a $b 'c'\n",
     )
+
+
+def test_every_secret_setting_can_come_from_a_file() -> None:
+    secret = {f"FAXGATE_{name.upper()}" for name, one in Settings.model_fields.items() if one.annotation is SecretStr}
+    (taken,) = re.findall("^for name in (.*); do$", (DEPLOY / "entrypoint.sh").read_text(), re.MULTILINE)
+    assert set(taken.split()) == {"PGPASSWORD", *secret}
 
 
 @pytest.mark.parametrize(("content", "complaint"), [(None, "cannot be read"), ("", "is empty"), ("\n", "is empty")])
@@ -617,7 +627,8 @@ def test_every_secret_and_volume_that_is_used_is_declared() -> None:
                 assert secret in service["secrets"], f"{name}: {secret}"
         for volume in service.get("volumes", []):
             source = volume.partition(":")[0]
-            assert source in COMPOSE["volumes"] or (ROOT / source).is_file(), f"{name}: {volume}"
+            made = source == "./deploy/secrets/tls"  # by secrets.sh
+            assert made or source in COMPOSE["volumes"] or (ROOT / source).is_file(), f"{name}: {volume}"
 
 
 def test_services_are_watched_and_given_time_to_end() -> None:
@@ -654,7 +665,16 @@ def test_every_setting_is_described() -> None:
     described = set(re.findall(r"`([A-Z][A-Z0-9_]+)`", GUIDE))
     assert read - of_the_image <= described
     handed_on = set(re.findall(r"\$\{(\w+):-", (ROOT / "compose.yaml").read_text()))
-    assert handed_on <= described
+    as_in_env = {name for name, value in SERVICES["gateway"]["environment"].items() if value is None}
+    assert as_in_env
+    assert handed_on | as_in_env <= described
+
+
+def test_every_setting_of_the_gateway_exists() -> None:
+    known = {f"FAXGATE_{name.upper()}" for name in Settings.model_fields}
+    for gateway in GATEWAYS:
+        given = {name.removesuffix("_FILE") for name in SERVICES[gateway]["environment"]}
+        assert given - known <= {"PGPASSWORD"}, gateway
 
 
 def test_every_option_that_is_described_exists(tmp_path: Path) -> None:
