@@ -78,7 +78,8 @@ def at_rcpt(asking: Asking) -> Admitted | TurnedAway | Undecided:
     """What can be decided without the mail."""
     if not asking.sender:
         return TurnedAway(error=NO_SENDER, reason="none: the null sender")
-    decided = _logged_in(asking) or _scanner(asking) or _trusted(asking)
+    # A relay brings strangers' mail too: where it stands says nothing of who sends.
+    decided = _logged_in(asking) or (None if asking.relay else _scanner(asking) or _trusted(asking))
     if decided is not None:
         return decided
     if asking.account.sender_policy == TRUST_ENVELOPE:
@@ -160,7 +161,7 @@ def _scanner(asking: Asking) -> Admitted | None:
 
 
 def _trusted(asking: Asking) -> Admitted | TurnedAway | None:
-    if asking.trusted and not asking.relay:  # a relay brings strangers' mail too
+    if asking.trusted:
         box = _permitting(asking.boxes, asking.sender)
         if box is not None:
             return Admitted(faxbox=box, identity=asking.sender, reason=TRUSTED)

@@ -23,7 +23,10 @@ NUMBER = "+12025550101@fax.clinic.example"
 STRANGER, SERVER, ANYBODY = "127.0.0.66", "127.0.0.5", "127.0.0.6"
 """An address that no SPF record names, that of example.com's server, and one of a record that lets all pass."""
 TRUSTED, OF_ACCOUNT, OF_BOX, RELAY, BOTH = "127.0.9.1", "127.0.1.1", "127.0.2.1", "127.0.8.1", "127.0.8.2"
+RELAY_OF_ACCOUNT, RELAY_OF_BOX, RELAY_AS_SCANNER = "127.0.1.9", "127.0.2.9", "127.0.3.9"
+"""Listed relays that an account, a faxbox, a scanner names too."""
 SCANNER, SECURE_SCANNER = "127.0.3.1", "127.0.3.2"
+RELAYS = (RELAY, BOTH, RELAY_OF_ACCOUNT, RELAY_OF_BOX, RELAY_AS_SCANNER)
 SCAN = "scan@office.example"
 GOOD, SHORTER, CURVE = rsa_key(2048), rsa_key(1024), ed25519_key()
 DAY = 86400
@@ -56,6 +59,7 @@ DESK = Faxbox(
     scanners=(
         Scanner(network=SCANNER, sender=SCAN, plaintext=True, max_pages=2, receipts_to="nurse@example.com"),
         Scanner(network=SECURE_SCANNER, sender=SCAN),
+        Scanner(network=RELAY_AS_SCANNER, sender=SCAN, plaintext=True),
     ),
 )
 LAB = Faxbox(
@@ -137,7 +141,7 @@ async def at(
             Limits(),
             trusted="127.0.9.0/24 127.0.8.2",
             served=SERVED,
-            relays=(Relay(ip_network(RELAY), "mx.clinic.example"), Relay(ip_network(BOTH), "mx.clinic.example")),
+            relays=tuple(Relay(ip_network(one), "mx.clinic.example") for one in RELAYS),
             dns=Resolver(zone.resolvers, try_seconds=0.1, seconds=0.25),
             certificate=certificate,
             logins=logins,

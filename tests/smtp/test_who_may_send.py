@@ -27,6 +27,9 @@ from tests.smtp.clinic import (
     OF_BOX,
     PEM,
     RELAY,
+    RELAY_AS_SCANNER,
+    RELAY_OF_ACCOUNT,
+    RELAY_OF_BOX,
     SCAN,
     SCANNER,
     SECURE_SCANNER,
@@ -357,6 +360,12 @@ TABLE = [
     Row(name="relay in a trusted network", peer=BOTH, reply=NO, why="no DKIM signature"),
     Row(name="relay in a trusted network, proven", peer=BOTH,
         mail=lambda: mail(ALICE, results("dmarc=pass header.from=example.com")), told=ALICE, why="DMARC of example.com"),
+    Row(name="relay in the account's network", peer=RELAY_OF_ACCOUNT, reply=NO, why="no DKIM signature"),
+    Row(name="relay in the box's network", peer=RELAY_OF_BOX, sender="carol@example.org",
+        mail=lambda: mail("carol@example.org"), reply=NO, why="no DKIM signature"),
+    Row(name="relay as scanner", peer=RELAY_AS_SCANNER, sender=SCAN, mail=lambda: mail(SCAN), reply=NO,
+        why="no faxbox permits scan@office.example"),
+    Row(name="login through a relay", peer=RELAY_OF_ACCOUNT, login=login(), told=ALICE, why="logged in as front-desk"),
 ]  # fmt: skip
 
 
