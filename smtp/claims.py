@@ -17,6 +17,7 @@ from authres.core import AuthenticationResultsHeader, AuthResError
 from gateway.documents import mime
 from gateway.errors import BadAddress, DocumentRefused
 from smtp.addresses import check_sender
+from smtp.alignment import aligned
 from smtp.evidence import NO_FROM, UNCHECKED, Claims, Relayed, Signature
 
 Field = tuple[bytes, bytes]
@@ -62,7 +63,7 @@ def read(content: bytes | Path, now: float, authserv_id: str = "") -> Claims:
     if found is None:
         return replace(shown, unclear="the header has a line that is no field")
     address, unclear = _one_from([value for name, value in found if name.lower() == b"from"])
-    relayed = _relayed(found, authserv_id) if authserv_id else None
+    relayed = _relayed(found, authserv_id, now) if authserv_id else None
     if unclear:
         return replace(shown, unclear=unclear, relayed=relayed)
     return replace(shown, header_from=address, signatures=tuple(_signatures(found, now)), relayed=relayed)
@@ -169,6 +170,11 @@ def _unsound(tags: dict[str, str], found: list[Field], now: float) -> str:
         return "l= leaves the end of the body to anybody (RFC 6376 8.2)"
     if "from" not in _signed(tags):
         return "From is not signed"
+    return _aged(tags, found, now)
+
+
+def _aged(tags: dict[str, str], found: list[Field], now: float) -> str:
+    """Why it is of no time at which it proves anything; empty if it may."""
     expires, signed_at = tags.get("x", ""), tags.get("t", "")
     if any(word and not (word.isascii() and word.isdigit() and len(word) < 13) for word in (expires, signed_at)):
         return "t= or x= is no time"
@@ -190,9 +196,30 @@ def _date(found: list[Field]) -> float | None:
         return None
 
 
-def _relayed(found: list[Field], authserv_id: str) -> Relayed | None:
+def _relayed(found: list[Field], authserv_id: str, now: float) -> Relayed | None:
     """What the relay says: in the topmost field of its name alone, which it has put above all that came in. One below
     may be a stranger's, if the relay does not take those away as RFC 8601 5 asks it to."""
+    passed = _said(found, authserv_id)
+    if passed is None:
+        return None
+    # A relay asks no signature for its age; what would prove nothing here proves nothing through it.
+    aged = _aged_domains(found, now)
+    return replace(
+        passed,
+        dkim=passed.dkim - aged,
+        dmarc=frozenset(one for one in passed.dmarc if not any(aligned(domain, one) for domain in aged)),
+    )
+
+
+def _aged_domains(found: list[Field], now: float) -> frozenset[str]:
+    """The domains of all signatures that are too old: also of those that many others stand above, or much white space
+    stands in, which anybody may add to it (RFC 6376 3.4.2)."""
+    values = (b" ".join(value.split()) for name, value in found if name.lower() == b"dkim-signature")
+    read = [tags for value in values if (tags := tags_of(value))]
+    return frozenset(tags["d"].rstrip(".").lower() for tags in read if "d" in tags and _aged(tags, found, now))
+
+
+def _said(found: list[Field], authserv_id: str) -> Relayed | None:
     for name, value in found:
         if name.lower() != b"authentication-results" or (results := _parsed(value)) is None:
             continue

@@ -193,6 +193,9 @@ def _same(address: str, other: str) -> bool:
 # With it
 
 
+UNSIGNED: frozenset[str] = frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class _Proven:
     address: str
@@ -211,16 +214,17 @@ def _proven(asking: Asking, evidence: Evidence) -> Iterator[_Proven]:
         yield _Proven(sender, f"Authentication-Results: SPF of {sender_domain}")
     if not header_from:
         return
-    if relayed and from_domain in relayed.dmarc:
-        yield _Proven(header_from, f"Authentication-Results: DMARC of {from_domain}")
-    for domain in sorted(relayed.dkim if relayed else ()):
-        why = _speaks(asking, domain, from_domain, None if asked is None else asked.strict_dkim)
-        if why:
-            yield _Proven(header_from, f"Authentication-Results: DKIM of {domain}, {why} {header_from}")
     for one in evidence.signatures:
         why = _speaks(asking, one.domain, from_domain, None if asked is None else asked.strict_dkim)
         if one.result == PASS and why:
             yield _Proven(header_from, f"DKIM of {one.domain}, {why} {header_from}", one.signed)
+    # A relay does not say which fields are signed, so that none counts but where the signature is good here, too.
+    if relayed and from_domain in relayed.dmarc:
+        yield _Proven(header_from, f"Authentication-Results: DMARC of {from_domain}", UNSIGNED)
+    for domain in sorted(relayed.dkim if relayed else ()):
+        why = _speaks(asking, domain, from_domain, None if asked is None else asked.strict_dkim)
+        if why:
+            yield _Proven(header_from, f"Authentication-Results: DKIM of {domain}, {why} {header_from}", UNSIGNED)
     strict = asked is None or asked.strict_spf
     if spf is not None and spf.result == PASS and aligned(spf.domain, from_domain, strict=strict):
         yield _Proven(header_from, f"SPF of {spf.domain}, aligned with From {header_from}")

@@ -56,6 +56,7 @@ DESK = Faxbox(
         r"(tickets|agent-\d+)@desk\.example",
         *(f"@{word}.example" for word in ("softfail", "neutral", "permerror", "nospf", "provider-s")),
     ),
+    mail_options=("cost_code",),
     scanners=(
         Scanner(network=SCANNER, sender=SCAN, plaintext=True, max_pages=2, receipts_to="nurse@example.com"),
         Scanner(network=SECURE_SCANNER, sender=SCAN),

@@ -360,6 +360,33 @@ TABLE = [
     Row(name="relay in a trusted network", peer=BOTH, reply=NO, why="no DKIM signature"),
     Row(name="relay in a trusted network, proven", peer=BOTH,
         mail=lambda: mail(ALICE, results("dmarc=pass header.from=example.com")), told=ALICE, why="DMARC of example.com"),
+    Row(name="relay, DMARC, signed", peer=RELAY,
+        mail=lambda: dkim(mail(ALICE, results("dmarc=pass header.from=example.com"))), told=ALICE,
+        why="DKIM of example.com, aligned"),
+    Row(name="relay, DMARC, old signature", peer=RELAY,
+        mail=lambda: dkim(mail(ALICE, results("dmarc=pass header.from=example.com")), at=time.time() - 7 * DAY),
+        reply=NO, why="DKIM of example.com: it is older than 6 days"),
+    Row(name="relay, DMARC, old signature of a subdomain", peer=RELAY,
+        mail=lambda: dkim(mail(ALICE, results("dmarc=pass header.from=example.com")), "mail.example.com",
+                          at=time.time() - 7 * DAY), reply=NO, why="DKIM of mail.example.com: it is older than 6 days"),
+    Row(name="relay, DKIM, old signature", peer=RELAY,
+        mail=lambda: dkim(mail(ALICE, results("dkim=pass header.d=example.com")), at=time.time() - 7 * DAY),
+        reply=NO, why="DKIM of example.com: it is older than 6 days"),
+    Row(name="relay, DKIM of the tenant, old signature", peer=RELAY,
+        mail=lambda: dkim(mail(ALICE, results("dkim=pass header.d=tenant.onmicrosoft.com")), "tenant.onmicrosoft.com",
+                          at=time.time() - 7 * DAY), reply=NO, why="it is older than 6 days"),
+    Row(name="relay, DKIM, old signature below many", peer=RELAY,
+        mail=lambda: many(dkim(mail(ALICE, results("dkim=pass header.d=example.com")), at=time.time() - 7 * DAY), 20),
+        reply=NO, why="none: "),
+    Row(name="relay, DKIM, old signature with white space", peer=RELAY,
+        mail=lambda: dkim(mail(ALICE, results("dkim=pass header.d=example.com")), at=time.time() - 7 * DAY).replace(
+            b"DKIM-Signature: ", b"DKIM-Signature: " + (b" " * 900 + b"\r\n ") * 20, 1), reply=NO, why="none: "),
+    Row(name="relay, SPF, old signature", peer=RELAY,
+        mail=lambda: dkim(mail(ALICE, results(f"spf=pass smtp.mailfrom={ALICE}")), at=time.time() - 7 * DAY),
+        told=ALICE, why="Authentication-Results: SPF of example.com"),
+    Row(name="relay, DMARC, old signature of a stranger", peer=RELAY,
+        mail=lambda: dkim(mail(ALICE, results("dmarc=pass header.from=example.com")), "list.example",
+                          at=time.time() - 7 * DAY), told=ALICE, why="DMARC of example.com"),
     Row(name="relay in the account's network", peer=RELAY_OF_ACCOUNT, reply=NO, why="no DKIM signature"),
     Row(name="relay in the box's network", peer=RELAY_OF_BOX, sender="carol@example.org",
         mail=lambda: mail("carol@example.org"), reply=NO, why="no DKIM signature"),
@@ -396,6 +423,33 @@ async def test_sessions(row: Row, tmp_path: Path) -> None:
         assert not door.submissions.submitted
         assert entry.authentication.startswith("none") or row.reply.startswith("554") or "but no faxbox" in row.why
         assert not entry.accepted
+
+
+@pytest.mark.parametrize(
+    ("said", "heeded"),
+    [
+        (f"spf=pass smtp.mailfrom={ALICE}", True),  # the session with the relay was that of the sender's own server
+        ("dmarc=pass header.from=example.com", False),
+        ("dkim=pass header.d=example.com", False),
+    ],
+)
+async def test_what_a_relay_says_of_a_signature_covers_no_options(said: str, heeded: bool, tmp_path: Path) -> None:
+    row = Row(name="", peer=RELAY, mail=lambda: mail(ALICE, "X-Fax-Cost-Code: 4711", results(said)), why="")
+    async with at(RELAY, tmp_path) as (door, _):
+        assert (await _spoken(door, row))[1].startswith("250")
+        [submission] = door.submissions.submitted
+    assert [route.options.cost_code for route in submission.routes] == ["4711" if heeded else ""]
+
+
+async def test_a_signature_that_is_good_here_too_covers_what_it_signs(tmp_path: Path) -> None:
+    def signed() -> bytes:
+        fields = mail(ALICE, "X-Fax-Cost-Code: 4711", results("dmarc=pass header.from=example.com"))
+        return dkim(fields, fields=("from", "subject", "x-fax-cost-code"))
+
+    async with at(RELAY, tmp_path) as (door, _):
+        assert (await _spoken(door, Row(name="", peer=RELAY, mail=signed, why="")))[1].startswith("250")
+        [submission] = door.submissions.submitted
+    assert [route.options.cost_code for route in submission.routes] == ["4711"]
 
 
 async def test_what_strangers_mail_costs_no_dns(tmp_path: Path) -> None:
