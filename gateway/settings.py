@@ -1,8 +1,8 @@
 """Settings: one frozen object, read once at the start from the environment and `faxgate.toml`.
 
-What builds and runs a gateway knows it (`building`, `app`), and what the command line does (`commands`, `cli`, `dryrun`,
-the doctor with `safety`); everything else is given what it needs, as import-linter holds. A bad value stops the start, and
-names the variable.
+What builds and runs a gateway knows it (`building`, `app`), and what the command line does (`commands`, `cli`,
+`dryrun`, the doctor with `safety`); everything else is given what it needs, as import-linter holds. A bad value stops
+the start, and names the variable.
 """
 
 import ipaddress
