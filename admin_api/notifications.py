@@ -9,14 +9,16 @@ from starlette.responses import Response
 
 from admin_api import paging
 from admin_api.answers import NotificationDetail, NotificationSummary
-from admin_api.auth import account_of
+from admin_api.auth import account_of, actor
 from admin_api.envelope import revision_of, success
 from admin_api.ids import is_id
 from admin_api.operations import ACCOUNT, Operation, read_json, validated
 from admin_api.representation import notification_detail, notification_summary
 from admin_api.revisions import not_modified
+from gateway import audit, urls
 from gateway.clock import Clock
 from gateway.errors import NotFound
+from gateway.store import audit as audit_log
 from gateway.store import notices
 from gateway.store.engine import Store
 from gateway.store.listing import Place
@@ -101,7 +103,13 @@ class Notifications:
             notice = await notices.find(connection, _id(request), account_of(request))
         validated(Resend, await read_json(request))
         async with self.store.begin() as connection:
-            await notices.again(connection, notice.id, account_of(request), self.clock.now())
+            now = self.clock.now()
+            again = await notices.again(connection, notice.id, account_of(request), now)
+            facts = {"kind": again.kind, "way": again.way, "recipient": urls.shown(again.recipient)}
+            noted = audit.entry(
+                actor(request), audit.RESENT, audit.FAX, again.fax_id or "", account_of(request), now, **facts
+            )
+            await connection.run_sync(audit_log.add, [noted])
         await self.wake.notify(NOTICES)
         return await self._answer(request, 202)
 

@@ -1,9 +1,10 @@
 """Slows down who tries tokens and keys that are none: after some failed tries a peer waits, each time twice as long.
 
-It is kept in memory, a bounded number of peers, the longest silent forgotten first. A success clears a peer. A token
-that was good before goes on working while its peer must wait: behind one address (a proxy, an office) there are many
-clients, and one that is set up wrongly must not stop the others. What nobody has shown before waits with the peer,
-good or not, because a guess that is right could not be told from it.
+It is kept in memory, a bounded number of peers, the longest silent forgotten first. A success clears nothing: whoever
+has a token of their own could else guess others without end. A token that was good before goes on working while its
+peer must wait: behind one address (a proxy, an office) there are many clients, and one that is set up wrongly must not
+stop the others. What nobody has shown before waits with the peer, good or not, because a guess that is right could not
+be told from it.
 """
 
 import hashlib
@@ -72,8 +73,7 @@ class Throttle:
         if tries.failed > FREE:
             tries.wait_until = now + min(2.0 ** min(tries.failed - FREE - 1, 30), MOST_SECONDS)
 
-    def succeeded(self, peer: str, token: str) -> None:
-        self._peers.pop(peer, None)
+    def succeeded(self, token: str) -> None:
         digest = _digest(token)
         self._proven[digest] = None
         self._proven.move_to_end(digest)

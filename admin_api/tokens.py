@@ -209,7 +209,7 @@ class Tokens:
         if exchanged is None:
             self.throttle.failed(peer, key)
             raise InvalidCredentials("The key is not known here, or has expired.")
-        self.throttle.succeeded(peer, key)
+        self.throttle.succeeded(key)
         token, secret = exchanged
         assert token.account_id is not None
         assert token.expires_at is not None

@@ -55,6 +55,9 @@ SUPERUSERS = (
 """What of an account only the superuser sets: domains are unique, and calls cost money, which is spent by who is
 believed without proof."""
 
+MOST_ABOVE = 32
+"""Accounts above one another: each of them is asked what every fax may cost."""
+
 SUPERUSERS_OF_BOXES = ("trusted_networks", "scanners")
 """The same of a faxbox."""
 
@@ -361,6 +364,8 @@ async def _check_parent(connection: AsyncConnection, account: Account) -> None:
         raise BadField("parent_id", "There is no such account.") from error
     if account.parent_id in await accounts.ids_within(connection, account.id):
         raise BadField("parent_id", "An account cannot be below itself.")
+    if await accounts.above(connection, account.parent_id) + 1 > MOST_ABOVE:
+        raise BadField("parent_id", f"Accounts are nested at most {MOST_ABOVE} deep.")
 
 
 async def _check_rights(connection: AsyncConnection, before: Faxbox | None, after: Faxbox, *, superuser: bool) -> None:

@@ -11,9 +11,10 @@ from gateway.ids import new_id
 
 ADDED, CHANGED, DELETED = "added", "changed", "deleted"
 """What is done to an account, a faxbox, a number, a token, a credential."""
-SENT, READ, TOLD, CANCELLED = "sent", "document read", "told", "cancelled"
+SENT, READ, TOLD, RESENT, CANCELLED = "sent", "document read", "told", "told again", "cancelled"
 REMOVED, DOCUMENT_REMOVED, NOT_JUNK = "removed", "document removed", "taken out of junk"
-"""What is done to a fax; `told`: somebody had a mail, a short message or a callback about it."""
+"""What is done to a fax; `told`: somebody had a mail, a short message or a callback about it;
+`told again`: somebody has ordered it."""
 
 FAX, ACCOUNT, FAXBOX, NUMBER, TOKEN, CREDENTIAL = "fax", "account", "faxbox", "number", "token", "credential"
 

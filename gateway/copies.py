@@ -40,6 +40,7 @@ class Copies:
 
     def coming(self) -> Path:
         """Where a copy can be written until it is whole."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # somebody may have cleaned up
         return self._folder / f"{new_id()}.part"
 
     def take(self, key: str, file: Path) -> Path:

@@ -20,7 +20,7 @@ from gateway.history import Moment
 from gateway.passwords import name_of
 from gateway.ports import Documents
 from gateway.removal import Removal
-from gateway.store import accounts, audit, faxes, history, lines, tables
+from gateway.store import accounts, audit, expiry, faxes, history, lines, tables
 from gateway.store.engine import Store
 from gateway.store.listing import Window
 from gateway.store.wake import DIAL, Wake
@@ -62,15 +62,23 @@ class Desk:
 
     async def purge(self, account: str, before: date) -> dict[str, Any]:
         """Remove the faxes of the account that ended before that day began where the account is. Raises NotFound."""
-        account_id = await self.account_id(account)
-        async with self.store.read() as connection:
-            zone = ZoneInfo((await accounts.account(connection, account_id)).timezone)
+        account_id, zone = await self._purged(account)
         until = min(datetime.combine(before, time(), zone), self.clock.now())
         removal = Removal(store=self.store, documents=self.documents, clock=self.clock)
         removed = 0
         while more := await retention.purge(removal, account_id, until, actor=OPERATOR):
             removed += more
         return {"account_id": account_id, "before": until.isoformat(), "removed": removed}
+
+    async def _purged(self, account: str) -> tuple[str, ZoneInfo]:
+        """The account and its time zone; also one that has been deleted, by its id. Raises NotFound, BadField."""
+        async with self.store.read() as connection:
+            known = await accounts.account_ids(connection)
+            if account not in known and await expiry.has_faxes(connection, account):
+                return account, ZoneInfo("UTC")
+        account_id = await self.account_id(account)
+        async with self.store.read() as connection:
+            return account_id, ZoneInfo((await accounts.account(connection, account_id)).timezone)
 
     async def faxboxes(self, account_id: str) -> list[Faxbox]:
         async with self.store.read() as connection:

@@ -14,7 +14,7 @@ from gateway.errors import FaxgateError
 from gateway.orphans import sweep
 from gateway.ports import Documents
 from gateway.removal import Removal
-from gateway.retention import expire
+from gateway.retention import clear_deleted, expire
 from gateway.spool import remove_abandoned
 from gateway.store import destinations, events, ledger
 from gateway.store.engine import Store
@@ -34,7 +34,7 @@ async def keep_house(store: Store, documents: Documents, clock: Clock, spool: Pa
         await _tried(
             "faxes that are not kept any longer", expire(Removal(store=store, documents=documents, clock=clock))
         )
-        if now >= sweep_at and await _tried("what has no owner", _sweep(store, documents, spool, now)):
+        if now >= sweep_at and await _tried("what has no owner", _sweep(store, documents, clock, spool)):
             sweep_at = now + SWEPT_EVERY
         await asyncio.sleep(PRUNED_EVERY.total_seconds())
 
@@ -46,9 +46,10 @@ async def _prune(store: Store, now: datetime) -> None:
         await connection.run_sync(ledger.prune, now)
 
 
-async def _sweep(store: Store, documents: Documents, spool: Path, now: datetime) -> None:
-    await sweep(store, documents, now)
-    await asyncio.to_thread(remove_abandoned, spool, now.timestamp())
+async def _sweep(store: Store, documents: Documents, clock: Clock, spool: Path) -> None:
+    await clear_deleted(Removal(store=store, documents=documents, clock=clock))
+    await sweep(store, documents, clock.now())
+    await asyncio.to_thread(remove_abandoned, spool, clock.now().timestamp())
 
 
 async def _tried(what: str, work: Awaitable[object]) -> bool:

@@ -18,6 +18,8 @@ from gateway.store.faxes import LostClaim
 log = logging.getLogger(__name__)
 
 AT_ONCE = 100
+KEPT_OF_DELETED = timedelta(days=30)
+"""The faxes of an account that was deleted, which nobody can reach any more."""
 MOST_A_TURN = 500
 """Faxes of one turn of the housekeeping: a lowered `keep_days` is caught up with in the turns that follow."""
 
@@ -35,6 +37,18 @@ async def expire(removal: Removal) -> int:
             removed += await purge(removal, account_id, before, most=MOST_A_TURN - removed) if due else 0
         except (FaxgateError, OSError) as error:  # one account's trouble is not the others'
             log.error("what account %s does not keep: %s %s", account_id, error, getattr(error, "detail", ""))
+    return removed
+
+
+async def clear_deleted(removal: Removal) -> int:
+    """Remove what is left of accounts that were deleted `KEPT_OF_DELETED` ago; how many faxes. Raises OurTrouble."""
+    now = removal.clock.now()
+    async with removal.store.read() as connection:
+        gone = await expiry.deleted(connection, now - KEPT_OF_DELETED)
+    removed = 0
+    for account_id in gone:
+        while some := await purge(removal, account_id, now):
+            removed += some
     return removed
 
 

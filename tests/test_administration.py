@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.accounts import KEY, Account, Faxbox, Number
-from gateway.administration import Administration
+from gateway.administration import MOST_ABOVE, Administration
 from gateway.errors import BadField, Conflict, NotFound, NotPermitted
 from gateway.ids import new_id
 from gateway.store import accounts
@@ -162,3 +162,11 @@ async def test_the_closest_assigned_domain_decides(administration: Administratio
 async def test_an_account_without_domains_has_no_generated_names(administration: Administration) -> None:
     account, _ = await administration.add_account("nobody")
     assert (await administration.add_faxbox(account.id, "x")).generated_domain == ""
+
+
+async def test_accounts_are_nested_so_deep_and_no_deeper(administration: Administration) -> None:
+    parent, _ = await administration.add_account("1")
+    for number in range(2, MOST_ABOVE + 1):
+        parent, _ = await administration.add_account(str(number), parent_id=parent.id)
+    with pytest.raises(BadField, match="nested at most 32 deep"):
+        await administration.add_account("one more", parent_id=parent.id)

@@ -263,8 +263,9 @@ def test_old_faxes_are_purged(faxgate: Faxgate) -> None:
     account = made(faxgate("account", "add", "Practice", "--keep-days", "30"))
     assert account["keep_days"] == 30
     assert made(faxgate("purge", "Practice", "--before", "2026-01-31"))["removed"] == 0
-    [entry] = made(faxgate("audit", "--account", "Practice"))
+    token, entry = made(faxgate("audit", "--account", "Practice"))
     assert (entry["actor"], entry["action"], entry["object_id"]) == ("operator", "added", account["id"])
+    assert (token["object"], token["action"]) == ("token", "added")
     refused = faxgate("purge", "Practice", "--before", "31.1.2026")
     assert refused.returncode == 2
     assert "no date like 2026-01-31" in refused.stderr

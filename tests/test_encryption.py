@@ -3,6 +3,7 @@
 import asyncio
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -199,3 +200,12 @@ async def test_copies_in_the_clear_are_bounded(tmp_path: Path, key: str, monkeyp
     async with asyncio.timeout(10):
         while any(path.is_file() for path in (tmp_path / "clear").rglob("*")):  # noqa: ASYNC110  # the disk has no event for it
             await asyncio.sleep(0.02)
+
+
+async def test_a_folder_that_was_cleaned_away_is_made_again(tmp_path: Path, key: str) -> None:
+    store = documents(tmp_path, key)
+    await store.put([NewDocument(ONE, SECRET)])
+    [clear] = (tmp_path / "clear").iterdir()
+    shutil.rmtree(clear)
+    assert (await store.open(ONE)).read_bytes() == SECRET
+    assert clear.stat().st_mode & 0o777 == 0o700

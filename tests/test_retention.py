@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import select
 
 from gateway import retention
-from gateway.accounts import Account
+from gateway.accounts import Account, Faxbox
+from gateway.administration import Administration
 from gateway.audit import OPERATOR
 from gateway.errors import OurTrouble
 from gateway.fax import Direction, Fax, Status
@@ -24,6 +25,7 @@ from gateway.storage import FileDocuments, key_for
 from gateway.store import accounts, audit, faxes, notices, smtplog, tables
 from gateway.store.engine import Store
 from gateway.store.notices import PENDING, SENT
+from gateway.store.wake import Wake
 from tests.conftest import MovedClock
 from tests.store.conftest import Seed
 
@@ -228,3 +230,41 @@ async def test_keeping_house_goes_on_after_trouble(
     keeper.cancel()
     await asyncio.wait([keeper])
     assert "cannot be removed right now" in caplog.text
+
+
+async def in_a_box(removal: Removal, account: Account) -> str:
+    box = Faxbox(id=new_id(), account_id=account.id, name="Front", created_at=removal.clock.now())
+    async with removal.store.begin() as connection:
+        await accounts.add_faxbox(connection, box)
+    return box.id
+
+
+async def test_junk_stays_until_a_digest_has_told_of_it_and_from_then_on(removal: Removal, seed: Seed) -> None:
+    account = await keeping(removal.store, await seed.account())
+    box, now = await in_a_box(removal, account), removal.clock.now()
+    junk: Any = {"direction": Direction.INBOUND, "status": Status.RECEIVED, "junk": "blocked", "faxbox_id": box}
+    untold = await ended(removal, seed, account, OLD, **junk)
+    lately = await ended(removal, seed, account, OLD, **junk, junk_told_at=now - YOUNG)
+    await ended(removal, seed, account, OLD, **junk, junk_told_at=now - OLD)
+    await ended(removal, seed, account, OLD, **(junk | {"status": Status.FAILED}))  # there is nothing to tell
+    await ended(removal, seed, account, OLD, **(junk | {"faxbox_id": new_id()}))  # its faxbox has gone
+    digest = notices.new(notices.JUNK_DIGEST, "a@example.com", now, account_id=account.id)
+    async with removal.store.begin() as connection:
+        await connection.run_sync(notices.add, [digest])
+    assert await retention.expire(removal) == 1  # the one of which there is nothing to tell
+    async with removal.store.begin() as connection:
+        await connection.execute(tables.notice.update().values(state=SENT, ended_at=now))
+    assert await retention.expire(removal) == 2
+    assert await left(removal) == {untold.id, lately.id}
+
+
+async def test_what_a_deleted_account_has_left_goes_in_a_month(removal: Removal, seed: Seed) -> None:
+    account, other = await seed.account(), await seed.account()
+    await ended(removal, seed, account, YOUNG)
+    kept = await ended(removal, seed, other, OLD)
+    wake = Wake(f"sqlite:///{removal.documents._folder.parent}/none.db")  # type: ignore[attr-defined]
+    await Administration(removal.store, wake, removal.clock).delete_account(account.id, lambda _: None)
+    assert await retention.clear_deleted(removal) == 0
+    removal.clock.advance(retention.KEPT_OF_DELETED + timedelta(hours=1))  # type: ignore[attr-defined]
+    assert await retention.clear_deleted(removal) == 1
+    assert await left(removal) == {kept.id}

@@ -64,6 +64,13 @@ async def account_page(connection: AsyncConnection, root_id: str | None, window:
     return await _accounts(connection, within(query, window, _account.c.created_at, _account.c.id))
 
 
+async def above(connection: AsyncConnection, account_id: str) -> int:
+    """How many accounts are above one another there, with this one."""
+    up = select(_account.c.id, _account.c.parent_id).where(_account.c.id == account_id).cte("up", recursive=True)
+    up = up.union(select(_account.c.id, _account.c.parent_id).where(_account.c.id == up.c.parent_id))
+    return (await connection.execute(select(func.count()).select_from(up))).scalar_one()
+
+
 async def ids_within(connection: AsyncConnection, account_id: str) -> Sequence[str]:
     """The account and all that are below it."""
     ids: Sequence[str] = (await connection.execute(_ids_within(account_id))).scalars().all()

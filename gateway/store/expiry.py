@@ -2,22 +2,30 @@
 
 from datetime import datetime
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import Select, and_, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.fax import ENDED, Direction
+from gateway.audit import ACCOUNT, DELETED
+from gateway.fax import ENDED, Direction, Status
 from gateway.store import tables
-from gateway.store.notices import PENDING
+from gateway.store.notices import JUNK_DIGEST, PENDING
 
-_account, _fax, _notice, _smtplog = tables.account, tables.fax, tables.notice, tables.smtplog
+_account, _audit, _fax, _faxbox = tables.account, tables.audit, tables.fax, tables.faxbox
+_notice, _smtplog = tables.notice, tables.smtplog
 
 
 async def ended_before(
     connection: AsyncConnection, account_id: str, before: datetime, after: str, limit: int
 ) -> list[tuple[str, Direction]]:
     """Faxes (id, direction) that had ended by then and of which nobody has still to be told, those with an id behind
-    `after`, in the order of the ids."""
+    `after`, in the order of the ids. Of junk a digest tells: so long it stays, and from then on its time counts."""
     waiting = select(_notice.c.id).where(_notice.c.fax_id == _fax.c.id, _notice.c.state == PENDING)
+    digests = select(_notice.c.id).where(
+        _notice.c.account_id == account_id, _notice.c.kind == JUNK_DIGEST, _notice.c.state == PENDING
+    )
+    told = select(_faxbox.c.id).where(_faxbox.c.id == _fax.c.faxbox_id)  # where it has gone nobody will be
+    junk_told = or_(_fax.c.junk_told_at < before, and_(_fax.c.junk_told_at.is_(None), ~told.exists()))
+    settled = or_(_fax.c.junk == "", _fax.c.status == Status.FAILED, and_(junk_told, ~digests.exists()))
     query = (
         select(_fax.c.id, _fax.c.direction)
         .where(
@@ -28,6 +36,7 @@ async def ended_before(
             _fax.c.ended_at < before,
             _fax.c.id > after,
             ~waiting.exists(),
+            settled,
         )
         .order_by(_fax.c.id)
         .limit(limit)
@@ -39,6 +48,24 @@ async def keeping(connection: AsyncConnection) -> list[tuple[str, int]]:
     """The accounts that keep faxes for so many days only."""
     query = select(_account.c.id, _account.c.keep_days).where(_account.c.keep_days.is_not(None)).order_by(_account.c.id)
     return [(account_id, days) for account_id, days in (await connection.execute(query)).all()]
+
+
+async def deleted(connection: AsyncConnection, before: datetime) -> list[str]:
+    """Accounts of which there are faxes still, and which were deleted before then. Reads all faxes: for once a day."""
+    there = select(_account.c.id).where(_account.c.id == _fax.c.account_id)
+    lately = select(_audit.c.id).where(
+        _audit.c.account_id == _fax.c.account_id,
+        _audit.c.at >= before,
+        _audit.c.object == ACCOUNT,
+        _audit.c.action == DELETED,
+    )
+    query = select(_fax.c.account_id).distinct().where(~there.exists(), ~lately.exists())
+    return list((await connection.execute(query.order_by(_fax.c.account_id))).scalars())
+
+
+async def has_faxes(connection: AsyncConnection, account_id: str) -> bool:
+    query = select(_fax.c.id).where(_fax.c.account_id == account_id)
+    return (await connection.execute(query.limit(1))).first() is not None
 
 
 async def is_due(connection: AsyncConnection, account_id: str, before: datetime) -> bool:

@@ -17,9 +17,6 @@ _account, _faxbox, _spent = tables.account, tables.faxbox, tables.spent
 
 KEPT_FOR = max(WINDOWS.values()) + timedelta(hours=1)
 
-MOST_ABOVE = 32
-"""Accounts above one another."""
-
 Payer = tuple[str, str | None]
 """An account and a faxbox of it."""
 
@@ -32,7 +29,9 @@ def scopes(connection: Connection, payer: Payer) -> tuple[Scope, ...]:
     if box is not None:
         found.append(scope_of("faxbox", box))
     above: str | None = account_id
-    while above is not None and len(found) < MOST_ABOVE:
+    asked: set[str] = set()
+    while above is not None and above not in asked:
+        asked.add(above)
         row = connection.execute(select(_account).where(_account.c.id == above)).first()
         if row is None:
             break

@@ -133,6 +133,16 @@ async def test_the_log_of_a_deleted_account_stays(client: httpx.AsyncClient, hou
     assert (await client.get("/v2/audit", headers=house.alice.headers)).status_code == 403
 
 
+async def test_who_has_a_fax_told_again_is_in_the_log(client: httpx.AsyncClient, house: House, store: Store) -> None:
+    alice = house.alice
+    path = f"/v2/accounts/{alice.account.id}/notifications/{alice.notice.id}"
+    assert (await client.put(path, json={"action": "resend"}, headers=alice.headers)).status_code == 202
+    [entry] = await entries(client, alice)
+    assert told([entry]) == [("told again", "fax", alice.failed.id)]
+    assert entry["actor"] == await id_of(store, alice.token)
+    assert entry["facts"]["recipient"] == alice.notice.recipient
+
+
 @pytest.mark.parametrize("method", ["PUT", "POST", "PATCH", "DELETE"])
 async def test_the_api_cannot_change_it(client: httpx.AsyncClient, house: House, method: str) -> None:
     for path in (f"/v2/accounts/{house.alice.account.id}/audit", "/v2/audit"):
