@@ -35,8 +35,9 @@ class AuditDetail(TypedDict):
     actor: Annotated[
         str,
         Field(
-            description="The id of a token, the address that a mail was proven to come from, `operator` at the command "
-            "line; empty for the gateway itself."
+            description="The id of a token, the address that a mail was proven to come from (`unproven` and the "
+            "address where its account asks for no proof), `login` and the name that was logged in with, `operator` at "
+            "the command line; empty for the gateway itself."
         ),
     ]
     peer: Annotated[str, Field(description="The IP address it was done from.")]

@@ -24,7 +24,8 @@ class Actor:
     """Who did it."""
 
     name: str = ""
-    """The id of a token, or of the key that it was exchanged for; the address that a mail was proven to come from;
+    """The id of a token, or of the key that it was exchanged for; the address that a mail was proven to come from, or
+    `unproven` and the address where its account asks for no proof, or `login` and the name that was logged in with;
     `operator` at the command line; empty for the gateway itself."""
     peer: str = ""
     """The IP address it was done from, where it came over the network."""

@@ -114,13 +114,13 @@ class LooksOnly:
 
     async def submit(self, submission: Submission) -> None:
         faxes = faxes_of(submission, (), self._clock.now())
-        await self._submissions.check(faxes, submission.counted_pages)
+        await self._submissions.check(faxes, submission.counted_pages, submission.origin.spender)
 
-    async def check_room(self, route: FaxRoute, sender: str) -> None:
+    async def check_room(self, route: FaxRoute, spender: str) -> None:
         payer = route.account.id, route.faxbox.id
 
         def look(connection: Connection) -> None:
-            Ledger(connection, [payer], self._clock.now(), writes=False).check(payer, sender, route.destination)
+            Ledger(connection, [payer], self._clock.now(), writes=False).check(payer, spender, route.destination)
 
         try:
             async with self._store.read() as connection:
@@ -175,7 +175,7 @@ async def _prove_without_mail(
         return
     verdict.faxbox_id, verdict.told = decided.faxbox.id, decided.identity
     try:
-        await gateway.submissions.check_room(target.through(decided.faxbox), decided.identity)
+        await gateway.submissions.check_room(target.through(decided.faxbox), decided.spender)
     except FaxgateError as error:
         verdict.reply = replies.of_error(error)
 

@@ -56,9 +56,25 @@ class Admitted:
     identity: str
     """Who is told of the fax; empty where nobody has been proven who could be."""
     reason: str
+    login: str = ""
+    """The name of the credential that was logged in with."""
     scanner: Scanner | None = None
+    proven: bool = True
+    """False where `identity` is only what the client says."""
     signed: frozenset[str] | None = None
     """The header fields that are proven with it; None where all are as good as the session."""
+
+    @property
+    def spender(self) -> str:
+        """Who spends what each sender may: somebody, also where nobody is told."""
+        return self.identity or self.login
+
+    @property
+    def actor(self) -> str:
+        """Who sends, for the audit log (`gateway.audit.Actor`)."""
+        if self.login:
+            return f"login {self.login}"
+        return self.identity if self.proven else f"unproven {self.identity}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +102,8 @@ def at_rcpt(asking: Asking) -> Admitted | TurnedAway | Undecided:
         box = _permitting(asking.boxes, asking.sender)
         if box is None:
             return TurnedAway(error=NOT_PERMITTED, reason="none: no faxbox permits the envelope sender")
-        return Admitted(faxbox=box, identity=asking.sender, reason="none asked for by the account (trust_envelope)")
+        reason = "none asked for by the account (trust_envelope)"
+        return Admitted(faxbox=box, identity=asking.sender, reason=reason, proven=False)
     if not any(box.permits for box in asking.boxes):
         return TurnedAway(error=UNPROVEN, reason="none: no faxbox permits anybody")
     return Undecided(reason="not yet: the peer is in no trusted network, the mail has to prove its sender")
@@ -143,7 +160,8 @@ def _logged_in(asking: Asking) -> Admitted | TurnedAway | None:
         )
     # Who has logged in may write any sender; only one that is permitted, or the login itself, is known to be theirs.
     known = asking.sender if box is not None else credential.name if "@" in credential.name else ""
-    return Admitted(faxbox=box or boxes[0], identity=known, reason=f"logged in as {credential.name}")
+    reason = f"logged in as {credential.name}"
+    return Admitted(faxbox=box or boxes[0], identity=known, reason=reason, login=credential.name)
 
 
 def _scanner(asking: Asking) -> Admitted | None:

@@ -54,8 +54,8 @@ class Submissions(Protocol):
         """Store a mail and its smtplog entry durably. Raises OurTrouble, and then nothing of it is queued."""
         ...
 
-    async def check_room(self, route: FaxRoute, sender: str) -> None:
-        """Raises OverLimit, NotPermitted where a mail of this sender would be refused for a limit."""
+    async def check_room(self, route: FaxRoute, spender: str) -> None:
+        """Raises OverLimit, NotPermitted where a mail of this spender would be refused for a limit."""
         ...
 
     async def record(self, entry: SmtplogEntry) -> None:
@@ -222,12 +222,13 @@ class Transaction:
         """Raises FaxgateError where a limit leaves no room: told before a large mail is sent."""
         route = target.through(decided.faxbox)
         if route.limited:
-            await self._gateway.submissions.check_room(route, decided.identity)
+            await self._gateway.submissions.check_room(route, decided.spender)
 
     def _same_as_before(self, decided: Admitted) -> bool:
-        """Whether who is told, and what a scanner may, is what it is for the recipients before."""
+        """Whether who sends, who is told, and what a scanner may, is what it is for the recipients before."""
         before = self._admitted
-        return before is None or (before.identity, before.scanner) == (decided.identity, decided.scanner)
+        now = decided.identity, decided.actor, decided.scanner
+        return before is None or (before.identity, before.actor, before.scanner) == now
 
     def _admit(self, decided: Admitted) -> None:
         if decided.reason not in self.entry.authentication:
@@ -329,7 +330,7 @@ class Transaction:
 
     async def _submit(self, message: Message, content: bytes | Path) -> None:
         submission = Submission(
-            origin=Origin.of_mail(self.entry, self.identity),
+            origin=self._origin(),
             entry=self.entry,
             routes=tuple(self._with_options(route, message) for route in self._routes.values()),
             documents=tuple(
@@ -355,6 +356,12 @@ class Transaction:
         self.entry.reply = f"250 2.0.0 Accepted as {self.entry.id}"
         await self._gateway.submissions.submit(submission)
         self.ended = True
+
+    def _origin(self) -> Origin:
+        admitted = self._admitted
+        if admitted is None:  # no fax
+            return Origin.of_mail(self.entry, self.identity)
+        return Origin.of_mail(self.entry, admitted.identity, spender=admitted.spender, actor=admitted.actor)
 
     def _with_options(self, route: FaxRoute, message: Message) -> FaxRoute:
         """Raises BadField."""

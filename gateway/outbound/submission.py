@@ -40,17 +40,20 @@ class Origin:
     """The fax whose pages these are."""
     actor: Actor = GATEWAY
     """Who sends it, for the audit log."""
+    spender: str = ""
+    """Who spends what each sender may (`gateway.spending.Scope.sender_limits`); empty for the sender of each fax."""
 
     @classmethod
-    def of_mail(cls, entry: SmtplogEntry, identity: str) -> "Origin":
-        """`identity` is who has been proven to send it, and is told of it."""
+    def of_mail(cls, entry: SmtplogEntry, identity: str, *, spender: str = "", actor: str = "") -> "Origin":
+        """`identity` is who sends it, and is told of it; empty where that is nobody. `actor` as `Actor.name`."""
         return cls(
             id=entry.id,
             via="smtp",
             sender=identity,
             subject=entry.subject,
             message_id=entry.message_id,
-            actor=Actor(identity, entry.host),
+            actor=Actor(actor or identity, entry.host),
+            spender=spender,
         )
 
 

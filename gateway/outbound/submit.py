@@ -52,6 +52,7 @@ class _Waiting:
     operator_mail: bytes | None = None
     returned: Returned | None = None
     fax_ids: list[str] = field(default_factory=list)
+    spender: str = ""
     counted_pages: int = 0
     once: Once | None = None
     first: Once | None = None
@@ -110,6 +111,7 @@ class Submissions:
             submission.origin.actor,
             submission.operator_mail,
             submission.returned,
+            spender=submission.origin.spender,
             counted_pages=submission.counted_pages,
             once=submission.once,
             shares=submission.rendered is not None,
@@ -121,13 +123,13 @@ class Submissions:
             await self._documents.delete([document.key for document in documents])  # all repeats: nobody needs them
         return waiting.fax_ids
 
-    async def check(self, faxes: Sequence[Fax], counted_pages: int = 0) -> None:
+    async def check(self, faxes: Sequence[Fax], counted_pages: int = 0, spender: str = "") -> None:
         """Whether faxes like these would be taken now, as far as numbers and limits go; nothing is stored. Raises
         NotPermitted, OverLimit."""
         payers = [(fax.account_id, fax.faxbox_id) for fax in faxes]
 
         def look(connection: Connection) -> None:
-            Ledger(connection, payers, self._clock.now(), writes=False).check_all(faxes, counted_pages)
+            Ledger(connection, payers, self._clock.now(), writes=False).check_all(faxes, counted_pages, spender)
 
         try:
             async with self._store.read() as connection:
@@ -135,10 +137,10 @@ class Submissions:
         except LimitPassed as passed:
             raise passed.error from passed
 
-    async def check_room(self, route: FaxRoute, sender: str) -> None:
-        """Whether a mail of this sender may come for this route: told before it is sent, where that is certain.
+    async def check_room(self, route: FaxRoute, spender: str) -> None:
+        """Whether a mail of this spender may come for this route: told before it is sent, where that is certain.
 
-        It is not where the sender has faxed there lately: the mail may be the same again, which is taken and spends
+        It is not where they have faxed there lately: the mail may be the same again, which is taken and spends
         nothing. Raises OverLimit, NotPermitted; OurTrouble.
         """
         payer = route.account.id, route.faxbox.id
@@ -146,9 +148,9 @@ class Submissions:
         def look(connection: Connection) -> LimitPassed | None:
             ledger = Ledger(connection, [payer], self._clock.now(), writes=False)
             try:
-                ledger.check(payer, sender, route.destination)
+                ledger.check(payer, spender, route.destination)
             except LimitPassed as passed:
-                return None if ledger.has_faxed(payer, sender, route.destination) else passed
+                return None if ledger.has_faxed(payer, spender, route.destination) else passed
             return None
 
         async with self._store.read() as connection:
@@ -284,7 +286,7 @@ def _entered(waiting: _Waiting, known: dict[str, str], ledger: Ledger) -> list[F
     """The faxes that are new and paid for; none where a limit or a rule refuses them."""
     try:
         new = [fax for fax in waiting.faxes if (fax.repeat_key or "") not in known]
-        ledger.enter(new, waiting.counted_pages)
+        ledger.enter(new, waiting.counted_pages, waiting.spender)
     except NotPermitted as error:
         waiting.refusal = error
     except LimitPassed as passed:

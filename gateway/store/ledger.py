@@ -56,15 +56,16 @@ class Ledger:
                     text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": f"spent by {top}"}
                 )
 
-    def enter(self, faxes: Sequence[Fax], counted_pages: int = 0) -> None:
-        """Enter the faxes of one submission, whose documents have at least so many pages. Raises NotPermitted where a
-        number may not be dialled, LimitPassed where a limit would be, and then none of them is entered."""
-        pages = self.check_all(faxes, counted_pages)
+    def enter(self, faxes: Sequence[Fax], counted_pages: int = 0, spender: str = "") -> None:
+        """Enter the faxes of one submission, whose documents have at least so many pages, for `spender`, or the sender
+        of each. Raises NotPermitted where a number may not be dialled, LimitPassed where a limit would be, and then
+        none of them is entered."""
+        pages = self.check_all(faxes, counted_pages, spender)
         rows = [
             {
                 "payer_id": scope.id,
                 "fax_id": fax.id,
-                "sender": fax.sender.lower(),
+                "sender": _spender(fax, spender),
                 "destination": fax.destination,
                 "pages": pages[fax.id],
                 "at": self._now,
@@ -75,12 +76,12 @@ class Ledger:
         if rows:
             self._connection.execute(insert(_spent), rows)
 
-    def check_all(self, faxes: Sequence[Fax], counted_pages: int = 0) -> dict[str, int]:
+    def check_all(self, faxes: Sequence[Fax], counted_pages: int = 0, spender: str = "") -> dict[str, int]:
         """As `enter`, which enters them too: the pages of each."""
         for fax in faxes:
             check_number(self._payers(fax), fax.destination)
         pages = {fax.id: fax.pages or counted_pages for fax in faxes}
-        self._check_limits(faxes, pages)
+        self._check_limits(faxes, pages, spender)
         return pages
 
     def check(self, payer: Payer, sender: str, destination: str) -> None:
@@ -112,21 +113,22 @@ class Ledger:
     def settle(self, fax: Fax, pages: int) -> None:
         """The fax has this many pages, which was not known when it was entered. Raises LimitPassed."""
         self._connection.execute(update(_spent).where(_spent.c.fax_id == fax.id).values(pages=0))
+        entered = self._connection.execute(select(_spent.c.sender).where(_spent.c.fax_id == fax.id).limit(1)).scalar()
         more = Spent(pages=pages)
         for scope in self._payers(fax):
-            for sender, limits in scope.limited(fax.sender.lower()):
+            for sender, limits in scope.limited(_spender(fax, entered)):
                 self._check(scope, sender, {PAGES: limits.get(PAGES, {})}, more)
         self._connection.execute(update(_spent).where(_spent.c.fax_id == fax.id).values(pages=pages))
 
     def _payers(self, fax: Fax) -> tuple[Scope, ...]:
         return self._scopes[fax.account_id, fax.faxbox_id]
 
-    def _check_limits(self, faxes: Sequence[Fax], pages: Mapping[str, int]) -> None:
+    def _check_limits(self, faxes: Sequence[Fax], pages: Mapping[str, int], spender: str) -> None:
         wanted: dict[tuple[str, str], tuple[Scope, Counts, Spent]] = {}
         for fax in faxes:
             one = Spent(faxes=1, pages=pages[fax.id], destinations=frozenset({fax.destination}))
             for scope in self._payers(fax):
-                for sender, limits in scope.limited(fax.sender.lower()):
+                for sender, limits in scope.limited(_spender(fax, spender)):
                     _, _, before = wanted.get((scope.id, sender), (scope, limits, Spent()))
                     wanted[scope.id, sender] = scope, limits, before.with_(one)
         for (_, sender), (scope, limits, spent) in wanted.items():
@@ -156,6 +158,10 @@ class Ledger:
 def settle(connection: Connection, fax: Fax, pages: int, now: datetime) -> None:
     """As `Ledger.settle`."""
     Ledger(connection, [(fax.account_id, fax.faxbox_id)], now).settle(fax, pages)
+
+
+def _spender(fax: Fax, named: str | None) -> str:
+    return (named or fax.sender).lower()
 
 
 def _of(scope: Scope, sender: str, since: datetime) -> ColumnElement[bool]:

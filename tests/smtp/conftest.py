@@ -107,7 +107,7 @@ class RecordingSubmissions:
         submission.entry.fax_ids = [f"fax-{route.destination}" for route in submission.routes]
         self.submitted.append(submission)
 
-    async def check_room(self, route: FaxRoute, sender: str) -> None:
+    async def check_room(self, route: FaxRoute, spender: str) -> None:
         pass
 
     async def record(self, entry: SmtplogEntry) -> None:

@@ -452,6 +452,25 @@ async def test_a_signature_that_is_good_here_too_covers_what_it_signs(tmp_path: 
     assert [route.options.cost_code for route in submission.routes] == ["4711"]
 
 
+@pytest.mark.parametrize(
+    ("row", "actor", "spender"),
+    [
+        (Row(name="", peer=SERVER, why=""), ALICE, ALICE),
+        (Row(name="", to="+12025550101@fax.easy.example", why=""), f"unproven {ALICE}", ALICE),
+        (Row(name="", login=login(), why=""), "login front-desk", ALICE),
+        (Row(name="", login=login(), sender="x@elsewhere.example", why=""), "login front-desk", "front-desk"),
+    ],
+    ids=["proven", "trust_envelope", "login", "login, any sender"],
+)
+async def test_who_is_named_in_the_audit_log_and_spends(row: Row, actor: str, spender: str, tmp_path: Path) -> None:
+    logins = None if row.login is None else Logins(OneLogin(row.login))
+    async with at(row.peer, tmp_path, tls=row.secured, logins=logins) as (door, _):
+        assert (await _spoken(door, row))[1].startswith("250")
+        [submission] = door.submissions.submitted
+    assert (submission.origin.actor.name, submission.origin.spender) == (actor, spender)
+    assert submission.origin.actor.peer == row.peer
+
+
 async def test_what_strangers_mail_costs_no_dns(tmp_path: Path) -> None:
     stranger = Row(
         name="", sender="x@evil.example", mail=lambda: dkim(mail("x@evil.example"), "evil.example"), reply=NO, why=""

@@ -42,9 +42,11 @@ async def limit(store: Store, account: Account, **fields: object) -> Account:
     return limited
 
 
-async def enter(store: Store, clock: MovedClock, *faxes: Fax) -> None:
+async def enter(store: Store, clock: MovedClock, *faxes: Fax, spender: str = "") -> None:
     def work(connection: Connection) -> None:
-        Ledger(connection, {(fax.account_id, fax.faxbox_id) for fax in faxes}, clock.now()).enter(faxes)
+        Ledger(connection, {(fax.account_id, fax.faxbox_id) for fax in faxes}, clock.now()).enter(
+            faxes, spender=spender
+        )
 
     await store.commit(work)
 
@@ -94,6 +96,18 @@ async def test_each_sender_has_a_limit_however_he_writes_himself(store: Store, c
     with pytest.raises(LimitPassed):
         await enter(store, clock, fax_of(account, clock, "+12025550191", sender="A@B.example"))
     await enter(store, clock, fax_of(account, clock, "+12025550192"))
+
+
+async def test_who_is_told_of_nothing_spends_all_the_same(store: Store, clock: MovedClock, seed: Seed) -> None:
+    account = await limit(store, await seed.account(), sender_limits={"pages": {"hour": 3}})
+    fetched = fax_of(account, clock)
+    await enter(store, clock, fetched, spender="Front-desk")
+    async with store.begin() as connection:
+        with pytest.raises(LimitPassed):
+            await connection.run_sync(ledger.settle, fetched, 4, clock.now())
+    await enter(store, clock, fax_of(account, clock, pages=3), spender="other")
+    with pytest.raises(LimitPassed):
+        await enter(store, clock, fax_of(account, clock, pages=1), spender="other")
 
 
 async def test_pages_count_when_they_are_known(store: Store, clock: MovedClock, seed: Seed) -> None:

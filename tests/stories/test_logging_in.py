@@ -4,7 +4,7 @@ import asyncio
 import smtplib
 import ssl
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
@@ -20,7 +20,7 @@ from gateway.credentials import Credentials
 from gateway.fax import Status
 from gateway.settings import BadSettingsError, read
 from gateway.smtplog import SmtplogEntry
-from gateway.store import smtplog
+from gateway.store import audit, smtplog
 from tests.conftest import MovedClock
 from tests.stories.conftest import FAX_MACHINE, House, scripted
 
@@ -170,6 +170,24 @@ async def test_a_receipt_goes_to_a_permitted_sender_or_to_who_has_logged_in(
 
     await secured.until(both, "the second fax go out")
     assert not any("victim" in mail["To"] for mail in secured.mails())
+
+
+async def test_a_login_spends_what_a_sender_may_whatever_it_writes_as_sender(
+    secured: Secured, letter: EmailMessage
+) -> None:
+    administration = Administration(secured.app.store, secured.app.wake, secured.clock)
+    await administration.change_faxbox(
+        secured.account.id, secured.alice.id, lambda box: replace(box, sender_limits={"faxes": {"day": 1}})
+    )
+    assert (await secured.mailed("scanner", letter, HERE, "x@elsewhere.example")).startswith("250")
+    rename(letter)
+    other = HERE.replace("190@", "191@")
+    late = await secured.mailed("scanner", letter, other, "y@elsewhere.example")
+    assert late == "450 4.7.1 Each sender may send 1 fax a day; try again later."
+    assert (await secured.mailed("alice@example.com", letter, other, "y@elsewhere.example")).startswith("250")
+    async with secured.app.store.read() as connection:
+        noted = await audit.page(connection, secured.account.id)
+    assert [one.actor for one in noted if one.action == "sent"] == ["login alice@example.com", "login scanner"]
 
 
 @pytest.mark.parametrize("trouble", ["missing", "text"])
