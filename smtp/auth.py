@@ -35,6 +35,10 @@ class NotPresentedError(Exception):
     """Nothing was presented that could be right or wrong; the text is the reply."""
 
 
+class BareLineFeedError(NotPresentedError):
+    """A line of the exchange ends in LF alone: what follows it is not obeyed."""
+
+
 async def presented(argument: str, ask: Ask) -> Presented:
     """Hear the client out, of whose AUTH this is the argument. Raises NotPresentedError."""
     mechanism, _, initial = argument.partition(" ")
@@ -53,7 +57,7 @@ async def _answer(ask: Ask, challenge: str) -> bytes:
     if line is None or len(line) > LINE:
         raise NotPresentedError(replies.AUTH_LINE_TOO_LONG)
     if not line.endswith(b"\r\n"):
-        raise NotPresentedError(replies.BAD_LINE_END)
+        raise BareLineFeedError(replies.BAD_LINE_END)
     if line == b"*\r\n":
         raise NotPresentedError(replies.AUTH_CANCELLED)
     return _decoded(line[:-2])

@@ -88,11 +88,16 @@ class Connection(SMTP):
         if self._speechless and self.transport:
             self._stream.abort()
             return
-        self._last_words, self._why = reply, "we closed the connection"
+        self._ends_with(reply)
         if self.transport:
             self._writer.write(reply.encode() + b"\r\n")
             self._writer.close()
             self.loop.call_later(LINGER, self._writer.transport.abort)  # should the peer not even read
+
+    def _ends_with(self, reply: str) -> None:
+        """It was our last, and the smtplog says so."""
+        self._open = False
+        self._last_words, self._why = reply, "we closed the connection"
 
     def _reset_timeout(self, duration: float | None = None) -> None:
         # One timer a session, moved only when it fires: not at every command.
@@ -109,8 +114,7 @@ class Connection(SMTP):
         """Write one reply."""
         self._writer.write(status.encode() + b"\r\n")
         if replies.is_final(status):
-            self._open = False
-            self._last_words, self._why = status, "we closed the connection"
+            self._ends_with(status)
         self._waiting_since = self.loop.time()
         await self._writer.drain()
         self._waiting_since = None

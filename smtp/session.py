@@ -11,7 +11,7 @@ from gateway.errors import BadAddress
 from gateway.fax import DsnRequest
 from smtp import auth, parameters, replies, wishes
 from smtp.addresses import BadSyntaxError, check_sender, read_argument
-from smtp.auth import NotPresentedError
+from smtp.auth import BareLineFeedError, NotPresentedError
 from smtp.client import Client
 from smtp.connection import Connection
 from smtp.maildata import MailData
@@ -92,10 +92,7 @@ class Session(Connection):
         if line is None:
             return await self._complain(replies.LINE_TOO_LONG)
         if not line.endswith(b"\r\n"):
-            # Behind a program that lets a bare LF pass, what follows it are smuggled commands: none of them is obeyed.
-            await self._complain(replies.BAD_LINE_END)
-            self._open, self._linger = False, True
-            return None
+            return await self._refuse_bare_lf()
         if any(octet < 32 or octet == 127 for octet in line[:-2]):
             return await self._complain(replies.BAD_LINE_END)
         verb, _, argument = line[:-2].partition(b" ")
@@ -110,6 +107,13 @@ class Session(Connection):
             return await self._complain(replies.UNKNOWN_COMMAND)
         await method(text)
         return None
+
+    async def _refuse_bare_lf(self) -> None:
+        """Behind a program that lets a bare LF pass, what follows it are smuggled commands: none of them is obeyed."""
+        await self._complain(replies.BAD_LINE_END)
+        if self._open:
+            self._ends_with(replies.BAD_LINE_END)
+        self._linger = True
 
     async def _complain(self, reply: str) -> None:
         """Refuse a command that cannot be obeyed, and the session after too many of them."""
@@ -166,6 +170,7 @@ class Session(Connection):
             await self._refuse_mail(argument.address.written if argument.address else "", reply)
             return await self._reply(reply)
         if self._login and self._server.logins and (reply := await self._server.logins.ended(self._login)):
+            self._linger = replies.is_final(reply)
             await self._refuse_mail(argument.address.written if argument.address else "", reply)
             return await self._reply(reply)
         try:
@@ -338,6 +343,8 @@ class Session(Connection):
             return await self._complain(refusal)
         try:
             said = await auth.presented(arg, self._ask)
+        except BareLineFeedError:
+            return await self._refuse_bare_lf()
         except NotPresentedError as error:
             return await self._complain(str(error))
         found = await self._server.logins.log_in(said, self.host)

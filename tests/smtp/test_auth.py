@@ -194,7 +194,6 @@ async def test_what_is_malformed(client: Client, credentials: InMemoryCredential
     [
         (b"not base64\r\n", replies.BAD_BASE64),
         (b"AAAA\0\r\n", replies.BAD_BASE64),
-        (f"{RIGHT}\n".encode(), replies.BAD_LINE_END),
         (b"\r\n", replies.BAD_CREDENTIALS),
         (b"A" * (LINE - 1) + b"\r\n", replies.AUTH_LINE_TOO_LONG),
         (b"A" * 1_000_000 + b"\r\n", replies.AUTH_LINE_TOO_LONG),
@@ -244,6 +243,14 @@ async def test_mail_says_whose_it_is_and_nobody_believes_it(open_door: Door, cli
     assert (await client.ask(f"MAIL FROM:<alice@example.com> AUTH={'x' * 490}")).startswith("250")
     assert (await client.ask("RSET")).startswith("250")
     assert not any(entry.authentication for entry in open_door.submissions.entries)
+
+
+async def test_nothing_is_obeyed_behind_a_bare_line_feed_of_the_exchange(open_door: Door, client: Client) -> None:
+    assert await client.ask("AUTH PLAIN") == "334 "
+    assert await client.ask(f"{RIGHT}\nMAIL FROM:<alice@example.com>") == replies.BAD_LINE_END
+    assert await client.hear() == ""
+    await open_door.until_all_left()
+    assert open_door.submissions.entries == []
 
 
 async def test_trouble_of_ours_counts_for_nothing(

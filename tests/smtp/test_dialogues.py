@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from smtp import replies
 from tests.smtp.conftest import Door
 from tests.smtp.mails import octets, with_pdf, written
 
@@ -121,6 +122,16 @@ async def test_dialogue(door: Door, dialogue: list[tuple[str | bytes, str]]) -> 
         assert all(len(line) <= 510 for line in heard.split("\n"))
     if "\nNOOP" in str(dialogue):
         assert (await client.hear()).startswith("250")
+
+
+async def test_who_closed_the_connection_behind_a_bare_line_feed(door: Door) -> None:
+    client = await door.greeted()
+    await client.envelope()
+    assert (await client.ask(b"DATA\nNOOP")).startswith("500 5.5.2")
+    assert await client.hear() == ""
+    await door.until_all_left()
+    [entry] = door.submissions.recorded
+    assert (entry.reply, entry.errors) == (replies.BAD_LINE_END, ["we closed the connection"])
 
 
 def test_there_are_enough_dialogues() -> None:
