@@ -93,9 +93,13 @@ class Credentials(Acting):
         return None if found is None else Known(credential=found[0], hash=found[1], peers=found[2])
 
     async def logged_in(self, known: Known, peer: str) -> None:
-        """Remember that `peer` has logged in."""
+        """Remember that `peer` has logged in, if that was with the password that stands now."""
         if peer in known.peers:
             return
         async with self._store.begin() as connection:
-            peers = (peer, *known.peers)[:MOST_PEERS]
+            # Read again: to compare a password takes long, and others log in or change it meanwhile.
+            found = await credentials.by_name(connection, known.credential.name, lock=True)
+            if found is None or found[:2] != (known.credential, known.hash) or peer in found[2]:
+                return
+            peers = (peer, *found[2])[:MOST_PEERS]
             await credentials.set_peers(connection, known.credential.id, peers)

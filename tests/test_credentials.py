@@ -99,6 +99,32 @@ async def test_the_latest_peers_are_remembered(credentials: Credentials, account
     assert known.peers == tuple(f"192.0.2.{number}" for number in range(MOST_PEERS + 4, 4, -1))
 
 
+async def test_peers_that_log_in_at_the_same_time_are_all_remembered(credentials: Credentials, account_id: str) -> None:
+    await credentials.add(account_id, "scanner", password=GIVEN)
+    known = await credentials.known("scanner")
+    assert known is not None
+    for peer in ("192.0.2.1", "192.0.2.2", "192.0.2.1"):
+        await credentials.logged_in(known, peer)
+    now = await credentials.known("scanner")
+    assert now is not None
+    assert now.peers == ("192.0.2.2", "192.0.2.1")
+
+
+async def test_another_password_forgets_the_peers(credentials: Credentials, account_id: str) -> None:
+    made, _ = await credentials.add(account_id, "scanner", password=GIVEN)
+    before = await credentials.known("scanner")
+    assert before is not None
+    await credentials.logged_in(before, "192.0.2.1")
+    await credentials.change_password(account_id, made.id, lambda _: None, None)
+    await credentials.logged_in(before, "192.0.2.2")  # begun before, with the old one
+    now = await credentials.known("scanner")
+    assert now is not None
+    assert now.peers == ()
+    await credentials.delete(account_id, made.id)
+    await credentials.logged_in(now, "192.0.2.1")
+    assert await credentials.known("scanner") is None
+
+
 @pytest.mark.parametrize("name", ["", "a b", "a\0b", "a\r\nb", "a\N{NO-BREAK SPACE}b", "x" * 255])
 def test_names_that_are_none(name: str) -> None:
     with pytest.raises(BadField):

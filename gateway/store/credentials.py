@@ -35,9 +35,13 @@ async def find(connection: AsyncConnection, credential_id: str, account_id: str)
     return _of(row)
 
 
-async def by_name(connection: AsyncConnection, name: str) -> tuple[Credential, str, tuple[str, ...]] | None:
-    """The credential of this name, its hash, and the peers that have logged in with it; None where there is none."""
-    row = (await connection.execute(select(_credential).where(_credential.c.name == name))).mappings().first()
+async def by_name(
+    connection: AsyncConnection, name: str, *, lock: bool = False
+) -> tuple[Credential, str, tuple[str, ...]] | None:
+    """The credential of this name, its hash, and the peers that have logged in with it; None where there is none.
+    `lock` keeps it from being changed by another transaction."""
+    query = select(_credential).where(_credential.c.name == name)
+    row = (await connection.execute(query.with_for_update() if lock else query)).mappings().first()
     return None if row is None else (_of(row), row["hash"], tuple(row["peers"]))
 
 
@@ -64,7 +68,9 @@ async def of_faxbox(connection: AsyncConnection, faxbox_id: str) -> list[Credent
 
 
 async def change_hash(connection: AsyncConnection, credential_id: str, hashed: str) -> None:
-    await connection.execute(update(_credential).where(_credential.c.id == credential_id).values(hash=hashed))
+    """Another password: who has logged in with the one before is a stranger again."""
+    changed = update(_credential).where(_credential.c.id == credential_id).values(hash=hashed, peers=[])
+    await connection.execute(changed)
 
 
 async def set_peers(connection: AsyncConnection, credential_id: str, peers: Sequence[str]) -> None:
