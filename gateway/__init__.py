@@ -36,7 +36,7 @@ Which file for what:
     bounces                                  the envelope senders of mails, by which what comes back is known
     dsn, xtext                               delivery status notifications, for senders who have asked for them
     mail, maildir, sms, callbacks            how it leaves: to a relay or a folder, to an SMS service, to programs
-    operator_mail                            mails to the operator, passed on
+    operator_mail, hops                      mails to the operator, passed on; a mail that goes round and round
     fetching, urls                           document URLs, never from inside; URLs as they may be logged and shown
     storage, storage_s3, encryption          the documents store; encrypted at rest
     copies, spool                            what of it lies here for a while; what is on its way in and through

@@ -13,10 +13,8 @@ from email.policy import compat32
 from email.utils import format_datetime
 
 from gateway.errors import MailLoop, TooLarge
+from gateway.hops import check_hops
 from gateway.wording import one_line
-
-MAX_RECEIVED = 100
-"""RFC 5321 6.3: a count of Received lines tells loops, "normally at least 100"."""
 
 _MARK = "X-Faxgate-Operator"
 _HEADER_BYTES = 1 << 20
@@ -47,8 +45,7 @@ def refuse_loop(message: bytes) -> None:
     headers = _headers(message)
     if headers.get_all(_MARK):
         raise MailLoop("This mail has been here before.")
-    if len(headers.get_all("Received", [])) > MAX_RECEIVED:
-        raise MailLoop(f"This mail has been passed on more than {MAX_RECEIVED} times.")
+    check_hops(headers)
 
 
 def to_operator(message: bytes, passage: Passage) -> bytes:

@@ -31,6 +31,7 @@ from gateway.documents.parts import (
     see,
 )
 from gateway.errors import DocumentRefused, FaxgateError, MailLoop, NoDocument, OurTrouble
+from gateway.hops import check_hops
 from gateway.options import is_field, without_secrets, written
 from smtp import bounces
 
@@ -44,10 +45,6 @@ MAX_FIELD = 998
 MAX_TEXT = 20_000
 """Characters of its text that are kept."""
 SIGNATURE = re.compile("^-- ?$", re.MULTILINE)
-
-
-MOST_HOPS = 100
-"""Servers that a mail may have passed through."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,8 +161,7 @@ def _refuse_loop(header: Header) -> None:
     said = _field(header, "Auto-Submitted").partition(";")[0].partition("(")[0].strip().lower()
     if said and said != "no":
         raise MailLoop(f"A mail that a program has sent by itself (Auto-Submitted: {said[:40]}) is not faxed.")
-    if len(header.get_all("Received", ())) > MOST_HOPS:
-        raise MailLoop(f"This mail has been passed on more than {MOST_HOPS} times.")
+    check_hops(header)
 
 
 def _with_options(message: Message, header: Header, allowed: frozenset[str], signed: frozenset[str] | None) -> Message:

@@ -6,6 +6,7 @@ CRLF, ASCII unless the client asked for SMTPUTF8 (RFC 6531 3.7.4).
 
 import errno
 import re
+from collections.abc import Iterable
 
 from gateway.errors import FaxgateError
 
@@ -19,7 +20,6 @@ READY_FOR_TLS = "220 2.0.0 Ready to start TLS"
 START_DATA = "354 End data with <CR><LF>.<CR><LF>"
 BYE = "221 2.0.0 Bye"
 CANNOT_VERIFY = "252 2.1.5 Cannot verify the address, send mail to it and see"
-HELP = "214 2.0.0 HELO EHLO STARTTLS AUTH MAIL RCPT DATA RSET NOOP VRFY HELP QUIT"
 
 SHUTTING_DOWN = "421 4.3.2 The service is shutting down, try again later"
 TOO_MANY_CONNECTIONS = "421 4.3.2 Too many connections, try again later"
@@ -81,6 +81,11 @@ def one_line(text: str, *, utf8: bool = False) -> str:
     text = re.sub(r"[\x00-\x20\x7f-\xa0\u2028\u2029]+", " ", text).strip()
     octets = text.encode("utf-8" if utf8 else "ascii", errors="replace")[:MAX_OCTETS]
     return octets.decode("utf-8" if utf8 else "ascii", errors="ignore")
+
+
+def of_help(commands: Iterable[str]) -> str:
+    """What HELP tells: the commands that are offered."""
+    return one_line(f"214 2.0.0 {' '.join(sorted(commands))}")
 
 
 def of_unwritable(error: OSError) -> str:

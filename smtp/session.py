@@ -295,7 +295,8 @@ class Session(Connection):
         return None
 
     async def smtp_HELP(self, arg: str) -> None:  # noqa: N802
-        await self._reply(replies.HELP)
+        offered = {"STARTTLS": self._offers_tls, "AUTH": self._offers_auth, "EXPN": False}
+        await self._reply(replies.of_help(verb for verb in self._smtp_methods if offered.get(verb, True)))
 
     async def smtp_QUIT(self, arg: str) -> None:  # noqa: N802
         if arg:

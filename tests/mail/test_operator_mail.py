@@ -8,7 +8,8 @@ from email import policy
 import pytest
 
 from gateway.errors import MailLoop, TooLarge
-from gateway.operator_mail import MAX_RECEIVED, Passage, refuse_loop, to_operator
+from gateway.hops import MOST_HOPS
+from gateway.operator_mail import Passage, refuse_loop, to_operator
 
 MAIL = (
     b"From: Bob <bob@example.org>\r\nTo: postmaster@fax.example.com\r\nSubject: h\xe9lp\r\n\r\nbytes \xff\x00 kept\r\n"
@@ -51,9 +52,9 @@ def test_nobody_fills_the_outbox_through_postmaster() -> None:
 
 
 def test_too_many_hands() -> None:
-    refuse_loop(b"Received: from a by b; date\r\n" * MAX_RECEIVED + MAIL)
+    refuse_loop(b"Received: from a by b; date\r\n" * MOST_HOPS + MAIL)
     with pytest.raises(MailLoop):
-        refuse_loop(b"Received: from a by b; date\r\n" * (MAX_RECEIVED + 1) + MAIL)
+        refuse_loop(b"Received: from a by b; date\r\n" * (MOST_HOPS + 1) + MAIL)
 
 
 def test_headers_end_where_the_body_begins() -> None:

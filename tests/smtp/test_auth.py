@@ -139,6 +139,12 @@ async def test_the_ways_to_log_in(open_door: Door, client: Client, said: list[st
     assert await client.ask(f"AUTH PLAIN {RIGHT}") == replies.ALREADY_LOGGED_IN
 
 
+async def test_help_names_what_is_offered(open_door: Door) -> None:
+    client = await open_door.greeted()
+    assert "EHLO HELO HELP MAIL NOOP QUIT RCPT RSET STARTTLS VRFY" in await client.ask("HELP")
+    assert (await (await secured(open_door)).ask("HELP")).startswith("214 2.0.0 AUTH DATA EHLO HELO HELP MAIL")
+
+
 async def test_the_challenges(client: Client) -> None:
     assert await client.ask("AUTH PLAIN") == "334 "
     assert await client.ask("*") == replies.AUTH_CANCELLED

@@ -26,7 +26,7 @@ SESSIONS: dict[str, list[tuple[str | bytes, str]]] = {
     "noop, help, vrfy, expn": [
         ("NOOP", r"250 2\.0\.0 .*"),
         ("NOOP with words", r"250 2\.0\.0 .*"),
-        ("HELP", r"214 2\.0\.0 .*"),
+        ("HELP", r"214 2\.0\.0 DATA EHLO HELO HELP MAIL NOOP QUIT RCPT RSET VRFY"),
         ("VRFY alice", r"252 2\.\d\.\d .*"),
         ("VRFY", r"501 5\.5\.4 .*"),
         ("EXPN list", r"502 5\.5\.1 .*"),

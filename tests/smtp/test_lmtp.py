@@ -50,6 +50,7 @@ async def test_what_is_refused_is_refused_for_each(lmtp: Client) -> None:
 async def test_the_commands_are_lmtps(door: Door, client: Client, lmtp: Client) -> None:
     assert await lmtp.ask("HELO x") == await lmtp.ask("EHLO x") == replies.UNKNOWN_COMMAND
     assert await client.ask("LHLO x") == replies.UNKNOWN_COMMAND
+    assert (await lmtp.ask("HELP")).startswith("214 2.0.0 DATA HELP LHLO MAIL ")
     assert await lmtp.ask("DATA") == replies.MAIL_FIRST
     await lmtp.ask("MAIL FROM:<alice@example.com>")
     assert (await lmtp.ask(f"RCPT TO:<{NOBODY}>")).startswith("550")
