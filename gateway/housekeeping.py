@@ -14,7 +14,7 @@ from gateway.errors import FaxgateError
 from gateway.orphans import sweep
 from gateway.ports import Documents
 from gateway.removal import Removal
-from gateway.retention import clear_deleted, expire
+from gateway.retention import clear_unowned, expire
 from gateway.spool import remove_abandoned
 from gateway.store import destinations, events, ledger
 from gateway.store.engine import Store
@@ -47,7 +47,7 @@ async def _prune(store: Store, now: datetime) -> None:
 
 
 async def _sweep(store: Store, documents: Documents, clock: Clock, spool: Path) -> None:
-    await clear_deleted(Removal(store=store, documents=documents, clock=clock))
+    await clear_unowned(Removal(store=store, documents=documents, clock=clock))
     await sweep(store, documents, clock.now())
     await asyncio.to_thread(remove_abandoned, spool, clock.now().timestamp())
 

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 AT_ONCE = 100
 KEPT_OF_DELETED = timedelta(days=30)
 """The faxes of an account that was deleted, which nobody can reach any more."""
+KEPT_OF_NOBODY = timedelta(days=90)
 MOST_A_TURN = 500
 """Faxes of one turn of the housekeeping: a lowered `keep_days` is caught up with in the turns that follow."""
 
@@ -40,9 +41,12 @@ async def expire(removal: Removal) -> int:
     return removed
 
 
-async def clear_deleted(removal: Removal) -> int:
-    """Remove what is left of accounts that were deleted `KEPT_OF_DELETED` ago; how many faxes. Raises OurTrouble."""
+async def clear_unowned(removal: Removal) -> int:
+    """Remove what is left of accounts that were deleted `KEPT_OF_DELETED` ago, how many faxes; and what is known of
+    mails that were for no account, which anybody can bring. Raises OurTrouble."""
     now = removal.clock.now()
+    async with removal.store.begin() as connection:
+        await expiry.forget_mails(connection, None, now - KEPT_OF_NOBODY)
     async with removal.store.read() as connection:
         gone = await expiry.deleted(connection, now - KEPT_OF_DELETED)
     removed = 0

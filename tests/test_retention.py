@@ -264,7 +264,25 @@ async def test_what_a_deleted_account_has_left_goes_in_a_month(removal: Removal,
     kept = await ended(removal, seed, other, OLD)
     wake = Wake(f"sqlite:///{removal.documents._folder.parent}/none.db")  # type: ignore[attr-defined]
     await Administration(removal.store, wake, removal.clock).delete_account(account.id, lambda _: None)
-    assert await retention.clear_deleted(removal) == 0
+    assert await retention.clear_unowned(removal) == 0
     removal.clock.advance(retention.KEPT_OF_DELETED + timedelta(hours=1))  # type: ignore[attr-defined]
-    assert await retention.clear_deleted(removal) == 1
+    assert await retention.clear_unowned(removal) == 1
     assert await left(removal) == {kept.id}
+
+
+async def test_mails_for_nobody_are_forgotten_in_a_season(removal: Removal, seed: Seed) -> None:
+    now, season = removal.clock.now(), retention.KEPT_OF_NOBODY
+    old, young = (
+        SmtplogEntry(id=new_id(), received_at=now - season + by, sender="x@evil.example")
+        for by in (-timedelta(hours=1), timedelta(hours=1))
+    )
+    told, waiting = (
+        notices.new(notices.OPERATOR_ALERT, "op@example.com", now - season - timedelta(hours=1)) for _ in range(2)
+    )
+    async with removal.store.begin() as connection:
+        await connection.run_sync(smtplog.add, [old, young])
+        await connection.run_sync(notices.add, [replace(told, state=SENT, ended_at=told.created_at), waiting])
+    await retention.clear_unowned(removal)
+    async with removal.store.read() as connection:
+        assert [entry.id for entry in await smtplog.page(connection, None)] == [young.id]
+        assert list((await connection.execute(select(tables.notice.c.id))).scalars()) == [waiting.id]

@@ -78,19 +78,19 @@ async def is_due(connection: AsyncConnection, account_id: str, before: datetime)
     return False
 
 
-async def forget_mails(connection: AsyncConnection, account_id: str, before: datetime) -> None:
+async def forget_mails(connection: AsyncConnection, account_id: str | None, before: datetime) -> None:
     """Remove the smtplog entries of mails that came before then and have no fax any more, and notices about no fax that
-    had ended by then."""
+    had ended by then; of the account, or (None) of none."""
     await connection.execute(delete(_smtplog).where(_smtplog.c.id.in_(_old_mails(account_id, before))))
     await connection.execute(delete(_notice).where(_notice.c.id.in_(_old_notices(account_id, before))))
 
 
-def _old_mails(account_id: str, before: datetime) -> Select[tuple[str]]:
+def _old_mails(account_id: str | None, before: datetime) -> Select[tuple[str]]:
     faxes = select(_fax.c.id).where(_fax.c.submission_id == _smtplog.c.id)
     old = (_smtplog.c.account_id == account_id, _smtplog.c.received_at < before)
     return select(_smtplog.c.id).where(*old, ~faxes.exists())
 
 
-def _old_notices(account_id: str, before: datetime) -> Select[tuple[str]]:
+def _old_notices(account_id: str | None, before: datetime) -> Select[tuple[str]]:
     old = (_notice.c.account_id == account_id, _notice.c.created_at < before, _notice.c.ended_at < before)
     return select(_notice.c.id).where(*old, _notice.c.fax_id.is_(None))
