@@ -16,7 +16,7 @@ from gateway.clock import Clock
 from gateway.errors import DocumentRefused
 from gateway.organizations import organization
 from gateway.resolver import Answer
-from smtp import alignment, claims, dkim, spf
+from smtp import alignment, spf
 from smtp.alignment import aligned, domain_of
 from smtp.client import Client
 from smtp.evidence import PASS, UNCHECKED, Alignment, Claims, Evidence, Signature, Spf
@@ -45,21 +45,6 @@ class Workers(Protocol):
     async def dkim(
         self, content: bytes | Path, signatures: tuple[Signature, ...], keys: Mapping[int, tuple[str, ...]]
     ) -> tuple[Signature, ...]: ...
-
-
-class Here:
-    """The same in this process: for tests, and for an operator's command."""
-
-    async def claims(self, content: bytes | Path, now: float, authserv_id: str) -> Claims:
-        return claims.read(content, now, authserv_id)
-
-    async def spf(self, host: str, sender: str, helo: str, answers: spf.Answers) -> Spf | spf.Question:
-        return spf.evaluate(host, sender, helo, answers)
-
-    async def dkim(
-        self, content: bytes | Path, signatures: tuple[Signature, ...], keys: Mapping[int, tuple[str, ...]]
-    ) -> tuple[Signature, ...]:
-        return dkim.verify(content, signatures, keys)
 
 
 @dataclass(frozen=True, slots=True)

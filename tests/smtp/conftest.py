@@ -22,10 +22,11 @@ from gateway.smtplog import SmtplogEntry
 from smtp.logins import Logins
 from smtp.message import Message, Options, read
 from smtp.policy import Limits, Policy, Relay
-from smtp.proving import Dns, Here, Prover
+from smtp.proving import Dns, Prover
 from smtp.server import Server
 from smtp.tls import Certificate
 from smtp.transaction import Gateway, Parse
+from tests.smtp.here import Here
 
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
 ACME = Account(id="acme", name="Acme", created_at=WHEN, domains=("fax.example.com",))

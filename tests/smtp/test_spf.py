@@ -10,8 +10,9 @@ from gateway.clock import Clock
 from gateway.resolver import Resolver
 from smtp.client import Client
 from smtp.evidence import Spf
-from smtp.proving import Here, Prover
+from smtp.proving import Prover
 from tests.nameserver import Does, NameServer, serving
+from tests.smtp.here import Here
 
 
 @pytest.fixture

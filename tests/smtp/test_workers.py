@@ -9,10 +9,11 @@ from gateway.errors import OurTrouble
 from gateway.resolver import Resolver
 from gateway.sandbox import Sandbox
 from smtp.client import Client
-from smtp.proving import Here, Prover
+from smtp.proving import Prover
 from smtp.workers import SandboxedWorkers
 from tests.nameserver import NameServer, serving
 from tests.smtp.clinic import dkim, publish
+from tests.smtp.here import Here
 
 CLIENT = Client(host="127.0.0.5", peer="127.0.0.5:25", helo="mail.example.com")
 
