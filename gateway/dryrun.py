@@ -37,8 +37,9 @@ from smtp.evidence import Claims
 from smtp.message import Message, Options, read
 from smtp.policy import Policy
 from smtp.proving import Prover
+from smtp.recipients import NOT_PROVEN_YET
 from smtp.senders import TurnedAway
-from smtp.transaction import NOT_PROVEN_YET, Gateway, Transaction
+from smtp.transaction import Gateway, Transaction
 from smtp.workers import SandboxedWorkers
 
 NO_PEER = "local"

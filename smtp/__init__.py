@@ -16,6 +16,7 @@
     wishes        what a client asks to be told: the parameters of RFC 3461 (pure)
     replies       every reply, and errors as replies
     transaction   from MAIL to its end: decisions, delivery, the one smtplog entry
+    recipients    the numbers of a transaction, taken or refused with their sender
     admission     who the sender of a transaction is, asked and settled
     senders       who may send: the one decision, in its order (pure)
     proving       the proof gathered: what a mail claims, checked against the DNS

@@ -20,17 +20,17 @@ from gateway.errors import FaxgateError, OurTrouble, Refused, UnknownDomain
 from gateway.fax import DsnRequest, LeftOut
 from gateway.ids import new_id
 from gateway.operator_mail import Passage, to_operator
-from gateway.outbound.submission import MailedDocument, Origin, Submission
+from gateway.outbound.submission import MailedDocument, Submission
 from gateway.routing import BounceRoute, FaxRoute, FaxTarget, OperatorRoute
 from gateway.smtplog import AttachmentLog, RecipientLog, SmtplogEntry
 from gateway.wording import zone_of
-from smtp import admission, replies, senders
+from smtp import replies
 from smtp.addresses import Address
 from smtp.client import Client
 from smtp.message import FAXED, LEFT_OUT, Message, Options
 from smtp.policy import Policy
 from smtp.proving import Prover
-from smtp.senders import Admitted, Asking, TurnedAway
+from smtp.recipients import FaxRecipients
 
 log = logging.getLogger(__name__)
 
@@ -66,8 +66,6 @@ class Submissions(Protocol):
 Parse = Callable[[bytes | Path, Options], Awaitable[Message]]
 """`smtp.message.read` in a worker process. Raises TimeoutError when it takes too long, and FaxgateError."""
 
-NOT_PROVEN_YET = "none: the mail that should prove its sender did not come"
-
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
@@ -80,15 +78,6 @@ class Gateway:
     parse_slowly: Parse
     """With more time, asked after a TimeoutError, without that look."""
     prover: Prover
-
-
-@dataclass(frozen=True, slots=True)
-class _Provisional:
-    """Recipients that are decided when the mail is there: numbers that the same faxboxes may call."""
-
-    asking: Asking
-    targets: dict[str, tuple[FaxTarget, DsnRequest | None, RecipientLog]]
-    """By the number as dialled."""
 
 
 class Transaction:
@@ -119,17 +108,18 @@ class Transaction:
         self._unnamed = 0
         """Refused recipients that are only counted."""
         self._account: Account | None = None
-        self._routes: dict[tuple[str, str], FaxRoute] = {}
-        self._provisional: _Provisional | None = None
-        self.identity = sender
-        """Who is told of the faxes."""
-        self._admitted: Admitted | None = None
+        self._faxed = FaxRecipients(gateway.prover, policy, client, self.entry, gateway.submissions.check_room)
         self._operators: list[OperatorRoute] = []
         self._returned: BounceRoute | None = None
 
     @property
     def has_recipients(self) -> bool:
-        return bool(self._routes or self._provisional or self._operators or self._returned)
+        return bool(self._faxed or self._operators or self._returned)
+
+    @property
+    def identity(self) -> str:
+        """Who is told of the faxes."""
+        return self._faxed.identity
 
     async def rcpt(self, address: Address, dsn: DsnRequest | None = None) -> str:
         """Decide a recipient (RFC 5321 3.3), of which the sender wants to be told as `dsn` says. Returns the reply."""
@@ -179,9 +169,11 @@ class Transaction:
             raise UnknownDomain("This fax service takes no address literals.")
         route = await self._gateway.routing.route(address.local, address.domain)
         if isinstance(route, FaxTarget):
-            return await self._take_target(route, line, dsn)
+            return await self._faxed.take(
+                route, line, dsn, alone=not self.has_recipients, bounce=self._returned is not None
+            )
         alone = isinstance(route, BounceRoute)  # a bounce is nothing else beside, nor is what may yet be refused
-        if self._provisional or (self.has_recipients and route != self._returned and (self._returned or alone)):
+        if self._faxed.undecided or (self.has_recipients and route != self._returned and (self._returned or alone)):
             return replies.OTHER_ACCOUNT
         if isinstance(route, BounceRoute):
             self._returned = route
@@ -189,73 +181,15 @@ class Transaction:
             self._operators.append(route)
         return replies.RECIPIENT_OK
 
-    async def _take_target(self, target: FaxTarget, line: RecipientLog, dsn: DsnRequest | None) -> str:
-        """A number: decided at once, or when the mail is there. One mail has one reply, so what may yet be refused
-        comes in a mail of its own. Raises FaxgateError."""
-        line.destination = target.destination
-        asking = admission.asking(self._policy, self.client, self.entry.sender, target)
-        decided = senders.at_rcpt(asking)
-        if isinstance(decided, TurnedAway):
-            self.entry.authentication = decided.reason
-            raise decided.error
-        if isinstance(decided, Admitted):
-            if self._returned or self._provisional or not self._same_as_before(decided):
-                return replies.OTHER_ACCOUNT
-            if not self.has_recipients:  # of several numbers that are too many the mail's reply tells
-                self.entry.authentication = decided.reason
-                self.entry.faxbox_id = line.faxbox_id = decided.faxbox.id
-                await self._check_room(target, decided)
-            self._add(target, decided, dsn, line)
-            self._admit(decided)
-            return replies.RECIPIENT_OK
-        if self._provisional is None:
-            if self.has_recipients:
-                return replies.OTHER_ACCOUNT
-            self._provisional = _Provisional(asking, {})
-            self.entry.authentication = NOT_PROVEN_YET
-        elif self._provisional.asking.boxes != asking.boxes:
-            return replies.OTHER_ACCOUNT
-        self._provisional.targets.setdefault(target.destination, (target, dsn, line))
-        return replies.RECIPIENT_OK
-
-    async def _check_room(self, target: FaxTarget, decided: Admitted) -> None:
-        """Raises FaxgateError where a limit leaves no room: told before a large mail is sent."""
-        route = target.through(decided.faxbox)
-        if route.limited:
-            await self._gateway.submissions.check_room(route, decided.spender)
-
-    def _same_as_before(self, decided: Admitted) -> bool:
-        """Whether who sends, who is told, and what a scanner may, is what it is for the recipients before."""
-        before = self._admitted
-        now = decided.identity, decided.actor, decided.scanner
-        return before is None or (before.identity, before.actor, before.scanner) == now
-
-    def _admit(self, decided: Admitted) -> None:
-        if decided.reason not in self.entry.authentication:
-            already = f"{self.entry.authentication}; " if self._admitted else ""
-            self.entry.authentication = f"{already}{decided.reason}"
-        self._admitted = self._admitted or decided
-        self.identity = decided.identity
-
-    def _add(self, target: FaxTarget, decided: Admitted, dsn: DsnRequest | None, line: RecipientLog) -> None:
-        """Raises NotPermitted where the faxbox may not dial the number."""
-        line.faxbox_id = decided.faxbox.id
-        self.entry.faxbox_id = self.entry.faxbox_id or decided.faxbox.id
-        # Reports go to the sender of the envelope: only where that is who has been proven (RFC 3461 4.1).
-        wanted = dsn if decided.identity.lower() == self.entry.sender.lower() else None
-        # The same recipient twice is one fax: a mail that names a person in To and in Cc must not be sent twice.
-        self._routes.setdefault((decided.faxbox.id, target.destination), target.through(decided.faxbox, wanted))
-
     async def deliver(self, content: bytes | Path) -> str:
         """Take the mail itself. Returns the reply; with 250 everything is durably stored. Never cancelled half-way."""
         try:
-            if self._provisional is not None:
-                await self._prove(self._provisional, content)
+            await self._faxed.prove(content)
             message = await self._read(content)
             self._note(message)
             if message.refusal:
                 return await self._fail(self._refusal(message.refusal))
-            await self._check_scanner(message, content)
+            await self._faxed.check_scanner(message, content)
             await self._submit(message, content)
         except FaxgateError as error:
             return await self._fail(self._refusal(error))
@@ -265,42 +199,16 @@ class Transaction:
             return await self._fail(replies.LOCAL_TROUBLE)
         return self.entry.reply
 
-    async def _prove(self, provisional: _Provisional, content: bytes | Path) -> None:
-        """Decide what was put off until the mail was there. Raises FaxgateError."""
-        asking, prover = provisional.asking, self._gateway.prover
-        claimed = await admission.claims(prover, self._policy, asking, content)
-        self.entry.subject, self.entry.message_id = options.without_secrets(claimed.subject), claimed.message_id
-        decided = await admission.proven(prover, asking, claimed, content)
-        if isinstance(decided, TurnedAway):
-            self.entry.authentication = decided.reason
-            raise decided.error
-        self.entry.authentication = ""
-        self._admit(decided)
-        for target, dsn, line in provisional.targets.values():
-            self._add(target, decided, dsn, line)
-            if dsn is not None and self.identity.lower() != asking.sender.lower():
-                self.entry.errors.append(
-                    f"{target.destination}: what the envelope sender asks to be told is not heeded"
-                )
-
-    async def _check_scanner(self, message: Message, content: bytes | Path) -> None:
-        """Raises FaxgateError where the mail is not what its scanner is registered for."""
-        if self._admitted is not None:
-            decided = await admission.of_scanner(self._gateway.prover, self._admitted, message, content)
-            if isinstance(decided, TurnedAway):
-                self.entry.authentication = decided.reason
-                raise decided.error
-
     async def _read(self, content: bytes | Path) -> Message:
-        signed = self._admitted.signed if self._admitted else None
+        routes = self._faxed.routes
         how = Options(
-            faxed=bool(self._routes),
+            faxed=bool(routes),
             bounce_of=self.entry.sender if self._returned else None,
-            mail_options=frozenset(name for route in self._routes.values() for name in route.faxbox.mail_options),
-            body_as_page=all(route.faxbox.body_as_page for route in self._routes.values()),
+            mail_options=frozenset(name for route in routes for name in route.faxbox.mail_options),
+            body_as_page=all(route.faxbox.body_as_page for route in routes),
             max_pages=self._policy.limits.pages,
             spool=content.parent if isinstance(content, Path) else None,
-            signed=signed,
+            signed=self._faxed.signed,
         )
         try:
             return await self._gateway.parse(content, how)
@@ -330,9 +238,9 @@ class Transaction:
 
     async def _submit(self, message: Message, content: bytes | Path) -> None:
         submission = Submission(
-            origin=self._origin(),
+            origin=self._faxed.origin(),
             entry=self.entry,
-            routes=tuple(self._with_options(route, message) for route in self._routes.values()),
+            routes=tuple(self._with_options(route, message) for route in self._faxed.routes),
             documents=tuple(
                 MailedDocument(name=part.name, content_type=part.content_type, content=part.content)
                 for part in message.parts
@@ -356,12 +264,6 @@ class Transaction:
         self.entry.reply = f"250 2.0.0 Accepted as {self.entry.id}"
         await self._gateway.submissions.submit(submission)
         self.ended = True
-
-    def _origin(self) -> Origin:
-        admitted = self._admitted
-        if admitted is None:  # no fax
-            return Origin.of_mail(self.entry, self.identity)
-        return Origin.of_mail(self.entry, admitted.identity, spender=admitted.spender, actor=admitted.actor)
 
     def _with_options(self, route: FaxRoute, message: Message) -> FaxRoute:
         """Raises BadField."""
