@@ -89,9 +89,18 @@ class Sandbox:
             await self._server.stop()
             self._server = None
 
-    async def run(self, target: Callable[[*Ts], T], *args: *Ts, limits: Limits = DOCUMENT) -> T:
-        """`target(*args)` in a child of its own; cancelling kills the child. `target` is a function of a module."""
-        async with self._slots:
+    async def run(
+        self,
+        target: Callable[[*Ts], T],
+        *args: *Ts,
+        limits: Limits = DOCUMENT,
+        slots: asyncio.Semaphore | None = None,
+    ) -> T:
+        """`target(*args)` in a child of its own; cancelling kills the child. `target` is a function of a module.
+
+        `slots` are those of jobs that shall not hold up others, and not be held up; None for the sandbox's own.
+        """
+        async with slots or self._slots:
             reply = await _twice(lambda: self._run(Job(limits, target, args)))
         return cast("T", _open(reply))
 

@@ -29,6 +29,8 @@ MAX_FIELD = 16 * 1024
 """Octets of a field that is looked into."""
 MAX_FROM = 2 * 1024
 """The same of From: the time of its expressions grows with the square."""
+MAX_BLANKS = 128
+"""White space in a row in a signature: the time of the expressions that read it grows with the square of this."""
 MAX_SHOWN = 998
 
 ALGORITHMS = ("rsa-sha256", "ed25519-sha256")
@@ -42,6 +44,7 @@ NAME = re.compile(rb"[!-9;-~]+:")
 DOMAIN = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)+")
 QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 COMMENT = re.compile(r"\((?:[^()\\]|\\.)*\)")
+BLANKS = re.compile(rb"\s{%d}" % (MAX_BLANKS + 1))
 ANGLE = re.compile(r"([^<>]*)<\s*([^<>\s]+)\s*>\s*")
 
 _results = FeatureContext(dmarc)
@@ -85,19 +88,19 @@ def body_of(content: bytes) -> int:
 
 def fields(content: bytes) -> list[Field] | None:
     """The header fields as they stand, which is what is signed; None where a line is no field."""
-    found: list[Field] = []
+    found: list[tuple[bytes, list[bytes]]] = []
     for line in content[: body_of(content)].split(b"\r\n"):
         if not line:
             continue
         if line[:1] in (b" ", b"\t"):
             if not found:
                 return None
-            found[-1] = found[-1][0], found[-1][1] + line + b"\r\n"
+            found[-1][1].append(line)
         elif name := NAME.match(line):
-            found.append((line[: name.end() - 1], line[name.end() :] + b"\r\n"))
+            found.append((line[: name.end() - 1], [line[name.end() :]]))
         else:
             return None
-    return found
+    return [(name, b"\r\n".join(lines) + b"\r\n") for name, lines in found]
 
 
 def _unfolded(value: bytes) -> str:
@@ -146,7 +149,8 @@ def signatures_of(found: list[Field]) -> list[Field]:
 
 def _signatures(found: list[Field], now: float) -> Iterator[Signature]:
     for _, value in signatures_of(found):
-        tags = (tags_of(value) if len(value) <= MAX_FIELD else None) or {}
+        sane = len(value) <= MAX_FIELD and not BLANKS.search(value)
+        tags = (tags_of(value) if sane else None) or {}
         domain, selector = tags.get("d", "").rstrip(".").lower(), tags.get("s", "").lower()
         named = len(domain) < 250 and DOMAIN.fullmatch(domain) and DOMAIN.fullmatch(f"{selector}.x")
         signed = frozenset(_signed(tags))
@@ -216,7 +220,8 @@ def _aged_domains(found: list[Field], now: float) -> frozenset[str]:
     stands in, which anybody may add to it (RFC 6376 3.4.2)."""
     values = (b" ".join(value.split()) for name, value in found if name.lower() == b"dkim-signature")
     read = [tags for value in values if (tags := tags_of(value))]
-    return frozenset(tags["d"].rstrip(".").lower() for tags in read if "d" in tags and _aged(tags, found, now))
+    dates = [(name, value) for name, value in found if name.lower() == b"date"]
+    return frozenset(tags["d"].rstrip(".").lower() for tags in read if "d" in tags and _aged(tags, dates, now))
 
 
 def _said(found: list[Field], authserv_id: str) -> Relayed | None:

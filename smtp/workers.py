@@ -1,7 +1,8 @@
 """What is read of a mail to prove its sender, read in worker processes."""
 
+import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
@@ -13,10 +14,12 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 SECONDS = 1.0
-SLOWLY = replace(DOCUMENT, cpu=60.0, wall=60.0)
-"""For the signatures of large mails: some seconds for the largest."""
+SLOWLY = replace(DOCUMENT, cpu=10.0, wall=20.0)
+"""For the signatures of large mails: a second or two for the largest."""
 PATIENTLY = replace(DOCUMENT, cpu=2.0, wall=20.0)
 """For what takes long because the machine is busy: no mail is refused because others are read at the same time."""
+MOST_AT_ONCE = 2
+"""Jobs that take long; others wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,8 @@ class SandboxedWorkers:
     sandbox: Sandbox
     seconds: float = SECONDS
     """After which a job gets a process and more time of its own."""
+    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_AT_ONCE))
+    """Of those jobs. Not the sandbox's own, so that mails of strangers hold up no rendering of faxes."""
 
     async def claims(self, content: bytes | Path, now: float, authserv_id: str) -> Claims:
         return await self._done(claims.read, content, now, authserv_id)
@@ -37,11 +42,11 @@ class SandboxedWorkers:
         self, content: bytes | Path, signatures: tuple[Signature, ...], keys: Mapping[int, tuple[str, ...]]
     ) -> tuple[Signature, ...]:
         if isinstance(content, Path):
-            return await self.sandbox.run(dkim.verify, content, signatures, keys, limits=SLOWLY)
+            return await self.sandbox.run(dkim.verify, content, signatures, keys, limits=SLOWLY, slots=self.slots)
         return await self._done(dkim.verify, content, signatures, keys)
 
     async def _done(self, target: Callable[[*Ts], T], *args: *Ts) -> T:
         try:
             return await self.sandbox.quick(target, *args, wall=self.seconds)
         except TimeoutError:
-            return await self.sandbox.run(target, *args, limits=PATIENTLY)
+            return await self.sandbox.run(target, *args, limits=PATIENTLY, slots=self.slots)

@@ -3,9 +3,12 @@
 import time
 
 import pytest
+from dkim.canonicalization import Relaxed, Simple
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.documents.mime import MAX_HEADER
-from smtp import claims, dkim
+from smtp import canonical, claims, dkim
 from smtp.evidence import UNCHECKED, Signature
 from tests.smtp.mails import octets, with_pdf, written
 from tests.smtp.signing import Key, ed25519_key, rsa_key, short_key, signed
@@ -170,3 +173,61 @@ def test_a_header_that_is_too_long_is_not_looked_into() -> None:
     claimed = claims.read(mail, NOW)
     assert claimed.unclear
     assert not claimed.signatures
+
+
+@given(st.lists(st.sampled_from([b" ", b"\t", b"\r", b"\n", b"\r\n", b"x"]), max_size=40))
+def test_canonical_bodies_are_those_of_another_program(pieces: list[bytes]) -> None:
+    body = b"".join(pieces)
+    assert canonical.relaxed(body) == Relaxed.canonicalize_body(body)
+    assert canonical.simple(body) == Simple.canonicalize_body(body)
+
+
+def test_many_empty_lines_at_the_end_are_none() -> None:
+    lines = b"\r\n" * 10_001
+    assert canonical.relaxed(b"x" + lines) == canonical.simple(b"x" + lines) == b"x\r\n"
+    assert (canonical.relaxed(lines), canonical.simple(lines)) == (b"", b"\r\n")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b" " * 2040 + b"x\r\n", b"\t" * 500 + b"\n", b" x", b"\r\n", b" \r\n"],
+    ids=["blanks", "tabs", "words", "lines", "blank lines"],
+)
+def test_a_body_that_is_made_to_take_long_does_not(line: bytes) -> None:
+    """4 MB, for five signatures. With the square of a line's length the first takes half a minute."""
+    header = octets(written("")).partition(b"\r\n\r\n")[0]
+    mail = header + b"\r\n\r\n" + line * (4_000_000 // len(line))
+    forged = b"".join(
+        b"DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/%b; d=example.com; s=s; t=%d; h=from; bh=eA==; b=eA==\r\n"
+        % (form, NOW)
+        for form in (b"relaxed", b"relaxed", b"simple", b"relaxed", b"simple")
+    )
+    claimed = claims.read(forged + mail, NOW)
+    began = time.process_time()
+    found = dkim.verify(forged + mail, claimed.signatures, dict.fromkeys(range(5), (GOOD.record,)))
+    assert time.process_time() - began < 1
+    assert {one.result for one in found} == {"the body has been changed"}
+
+
+def test_many_names_of_many_fields_do_not_take_long() -> None:
+    names = [f"n{number:x}" for number in range(2500)]
+    header = "".join(f"{name}:\r\n" for name in names) + "n0:\r\n" * 40_000
+    mail = signed(header.encode() + MAIL, GOOD).replace(b"h=from:", f"h=from:{':'.join(names)}:".encode(), 1)
+    began = time.process_time()
+    assert verified(mail, GOOD.record).result == "the signature is not that of its header"
+    assert time.process_time() - began < 3
+
+
+@pytest.mark.parametrize("tag", ["h=from{}x; b=eA==", "h=from; b=x{}!", "h=from; b{}x=y; b=eA=="])
+def test_white_space_in_a_signature_does_not_take_long(tag: str) -> None:
+    tag = tag.replace("{}", "\r\n " * 5000)
+    mail = f"DKIM-Signature: v=1; a=rsa-sha256; d=example.com; s=s; t={NOW:.0f}; bh=eA==; {tag}\r\n".encode() + MAIL
+    began = time.process_time()
+    assert verified(mail, GOOD.record).result == "it is no signature as RFC 6376 has them"
+    assert time.process_time() - began < 1
+
+
+def test_fields_of_many_lines_do_not_take_long() -> None:
+    began = time.process_time()
+    assert claims.read(b"X: y\r\n" + b" \r\n" * 80_000 + MAIL, NOW).header_from == "alice@example.com"
+    assert time.process_time() - began < 1

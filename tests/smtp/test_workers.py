@@ -1,6 +1,10 @@
 """What proves a sender, read in worker processes: the same as here, and not refused because the machine is busy."""
 
+import asyncio
+import os
+import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -53,3 +57,28 @@ async def test_trouble_of_ours_refuses_nobody(sandbox: Sandbox, zone: NameServer
         await prover.claims(dkim())
     with pytest.raises(OurTrouble):
         await prover.spf(CLIENT, "alice@example.com")
+
+
+async def test_signatures_of_large_mails_hold_up_no_rendering(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A mail that waits to be written is a proof that goes on: the sandbox's only slot is still there."""
+    workers = SandboxedWorkers(sandbox)
+    mail = tmp_path / "mail"
+    os.mkfifo(mail)
+    proofs = [asyncio.create_task(workers.dkim(mail, (), {})) for _ in range(4)]
+    await asyncio.sleep(0.05)  # each has its slot, or waits for one
+    async with asyncio.timeout(5):
+        assert await sandbox.run(os.getpid) != os.getpid()
+    assert not any(proof.done() for proof in proofs)
+    for proof in proofs:
+        proof.cancel()
+    await asyncio.gather(*proofs, return_exceptions=True)
+
+
+async def test_rendering_holds_up_no_signatures(sandbox: Sandbox, tmp_path: Path) -> None:
+    mail = tmp_path / "mail"
+    mail.write_bytes(dkim())
+    rendering = asyncio.create_task(sandbox.run(time.sleep, 30.0))
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        assert await SandboxedWorkers(sandbox).dkim(mail, (), {}) == ()
+    rendering.cancel()
