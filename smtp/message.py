@@ -33,7 +33,7 @@ from gateway.documents.parts import (
 from gateway.errors import DocumentRefused, FaxgateError, MailLoop, NoDocument, OurTrouble
 from gateway.hops import check_hops
 from gateway.options import is_field, without_secrets, written
-from smtp import bounces
+from smtp import bounces, canonical, claims
 
 Content = bytes | Path
 FAXED = "faxed"
@@ -95,8 +95,8 @@ class Message:
     message_id: str = ""
     date: str = ""
     """As written."""
-    digest: str = ""
-    """SHA-256 of everything behind the header, in hex."""
+    identity: str = ""
+    """What makes the same mail the same again; empty where nothing does, and then no mail repeats it."""
     parts: tuple[Part, ...] = ()
     options: dict[str, str] = field(default_factory=dict)
     """Options of its fax, as they are written; the subject is without them."""
@@ -107,12 +107,6 @@ class Message:
     bounce: Bounce | None = None
     """What it says, where it has come to a bounce address."""
     refusal: FaxgateError | None = None
-
-    @property
-    def identity(self) -> str:
-        """What makes the same mail the same again; empty where nothing does, and then no mail repeats it."""
-        named = self.message_id or self.date
-        return f"{named} {self.digest}" if named else ""
 
 
 def read(content: Content, options: Options) -> Message:
@@ -126,8 +120,8 @@ def read(content: Content, options: Options) -> Message:
         subject=_field(header, "Subject"),
         message_id=_field(header, "Message-ID"),
         date=_field(header, "Date"),
-        digest=hashlib.sha256(memoryview(octets)[body:]).hexdigest(),
     )
+    message = replace(message, identity=_identity(message, octets, header, body, options.signed))
     if options.bounce_of is not None:
         return replace(message, bounce=bounces.read(octets, header, body, null_sender=not options.bounce_of))
     if not options.faxed:
@@ -145,6 +139,25 @@ def read(content: Content, options: Options) -> Message:
     if reader.refusal:
         return replace(message, parts=_none_faxed(reader.parts), refusal=reader.refusal)
     return replace(message, parts=tuple(reader.parts), text=reader.text)
+
+
+def _identity(message: Message, octets: bytes, header: Header, body: int, signed: frozenset[str] | None) -> str:
+    """Message-ID, Date where it has none, and SHA-256 of what is behind the header. Of a mail that its signature alone
+    proves: as far as they are signed, and as the signature covers them, since whoever has it can change all else, and
+    would have it faxed again and again."""
+    if signed is None:
+        named = message.message_id or message.date
+        return f"{named} {hashlib.sha256(memoryview(octets)[body:]).hexdigest()}" if named else ""
+    covered = (_covered(header, name) for name in ("Message-ID", "Date") if name.lower() in signed)
+    digest = hashlib.sha256(canonical.relaxed(octets[claims.body_of(octets) :])).hexdigest()
+    return f"{next(filter(None, covered), '')} {digest}"
+
+
+def _covered(header: Header, name: str) -> str:
+    """The last of the fields of this name is the one that is signed (RFC 6376 5.4.2), but for its white space."""
+    values = header.get_all(name, [])
+    last = str(values[-1]) if values else ""
+    return " ".join(mime.readable(last).split())[:MAX_FIELD]
 
 
 def _octets(content: Content, most: int | None) -> bytes:

@@ -2,6 +2,7 @@
 
 import pickle
 import time
+from dataclasses import replace
 from email.mime.application import MIMEApplication
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
@@ -493,6 +494,39 @@ def test_identity() -> None:
     by_date = read(b"Date: today\r\n\r\nbody", ALL).identity
     assert by_date.startswith("today ")
     assert by_date != read(b"Date: today\r\n\r\nbodY", ALL).identity
+
+
+SIGNED = b"From: a@example.com\r\nMessage-ID:  <1@example.com>\r\nDate: Mon, 23 Nov 2026\r\n\r\na b\r\nc\r\n"
+
+
+@pytest.mark.parametrize(
+    ("fields", "change", "same"),
+    [
+        ("message-id", (b"<1@", b"<2@"), False),
+        ("message-id", (b"ID:  <1@", b"id:\r\n\t<1@"), True),
+        ("message-id", (b"Message-ID:", b"Message-ID: <2@example.com>\r\nMessage-ID:"), True),
+        ("message-id", (b"Date: Mon", b"Date: Tue"), True),
+        ("date", (b"Date: Mon", b"Date: Tue"), False),
+        ("date", (b"Mon, 23", b"Mon,\r\n  23"), True),
+        ("date", (b"<1@", b"<2@"), True),
+        ("date", (b"Message-ID:", b"X-ID:"), True),
+        ("", (b"<1@", b"<2@"), True),
+        ("", (b"Date: Mon", b"Date: Tue"), True),
+        ("", (b"Message-ID:", b"X-ID:"), True),
+        ("", (b"a b\r\n", b"a \t b \r\n"), True),
+        ("", (b"c\r\n", b"c\r\n\r\n"), True),
+        ("", (b"a b", b"a c"), False),
+        ("message-id", (b"a b", b"a c"), False),
+    ],
+)
+def test_a_mail_proven_by_its_signature_is_the_same_whatever_else_is_changed(
+    fields: str, change: tuple[bytes, bytes], *, same: bool
+) -> None:
+    options = replace(ALL, signed=frozenset(("from", *fields.split())))
+    before, after = read(SIGNED, options).identity, read(SIGNED.replace(*change), options).identity
+    assert change[0] in SIGNED
+    assert before
+    assert (before == after) == same
 
 
 def test_mail_to_the_operator_alone_is_not_looked_into() -> None:
