@@ -5,7 +5,7 @@
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from email.errors import HeaderParseError
 from email.utils import parsedate_to_datetime
@@ -31,6 +31,8 @@ MAX_FROM = 2 * 1024
 """The same of From: the time of its expressions grows with the square."""
 MAX_BLANKS = 128
 """White space in a row in a signature: the time of the expressions that read it grows with the square of this."""
+MAX_RESULTS = 100
+"""Of one Authentication-Results field."""
 MAX_SHOWN = 998
 
 ALGORITHMS = ("rsa-sha256", "ed25519-sha256")
@@ -45,6 +47,7 @@ DOMAIN = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9
 QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 COMMENT = re.compile(r"\((?:[^()\\]|\\.)*\)")
 BLANKS = re.compile(rb"\s{%d}" % (MAX_BLANKS + 1))
+PLAIN_COMMENT = re.compile(r'(?<=\s)\([^()"\\;]*\)')
 ANGLE = re.compile(r"([^<>]*)<\s*([^<>\s]+)\s*>\s*")
 
 _results = FeatureContext(dmarc)
@@ -201,8 +204,9 @@ def _date(found: list[Field]) -> float | None:
 
 
 def _relayed(found: list[Field], authserv_id: str, now: float) -> Relayed | None:
-    """What the relay says: in the topmost field of its name alone, which it has put above all that came in. One below
-    may be a stranger's, if the relay does not take those away as RFC 8601 5 asks it to."""
+    """What the relay says: in the topmost field of all, which it has put above everything that came in. Any below may
+    be a stranger's, whatever name it bears: so that also where the topmost is another server's, or makes no sense,
+    nothing is said."""
     passed = _said(found, authserv_id)
     if passed is None:
         return None
@@ -225,28 +229,58 @@ def _aged_domains(found: list[Field], now: float) -> frozenset[str]:
 
 
 def _said(found: list[Field], authserv_id: str) -> Relayed | None:
-    for name, value in found:
-        if name.lower() != b"authentication-results" or (results := _parsed(value)) is None:
-            continue
-        if str(results.authserv_id or "").lower() == authserv_id.lower():
-            return _passed(results)
-    return None
+    value = next((value for name, value in found if name.lower() == b"authentication-results"), b"")
+    if len(value) > MAX_FIELD:
+        return None
+    server, *written = _split(_unfolded(value)) or [""]
+    named = _parsed(f"{server}; none")
+    if named is None or str(named.authserv_id or "").lower() != authserv_id.lower() or len(written) > MAX_RESULTS:
+        return None
+    return _passed(_results_of(written))
 
 
-def _passed(results: AuthenticationResultsHeader) -> Relayed:
+def _split(text: str) -> list[str]:
+    """At each semicolon that stands in no quotes and no comment; without the last piece where one of those is open."""
+    pieces, start, depth, quoted, escaped = [], 0, 0, False, False
+    for place, sign in enumerate(text):
+        if escaped:
+            escaped = False
+        elif sign == "\\" and (quoted or depth):
+            escaped = True
+        elif sign == '"' and not depth:
+            quoted = not quoted
+        elif sign in "()" and not quoted:
+            depth = max(0, depth + (1 if sign == "(" else -1))
+        elif sign == ";" and not quoted and not depth:
+            pieces.append(text[start:place])
+            start = place + 1
+    return pieces if quoted or depth else [*pieces, text[start:]]
+
+
+def _results_of(written: list[str]) -> Iterator[object]:
+    """Each result by itself, so that one with a property that RFC 8601 does not have (smtp.helo=[192.0.2.1]) says
+    nothing, and the others what they say. Not those behind one that has quotes or brackets in unheard-of places: where
+    they end depends on who reads them, and what is within is a stranger's word, as the relay repeats it."""
+    for one in written:
+        header = _parsed(f"x; {one}")
+        if header is not None:
+            yield from header.results
+        elif any(sign in PLAIN_COMMENT.sub("", one) for sign in '"()\\'):
+            return
+
+
+def _passed(results: Iterable[object]) -> Relayed:
     passed: dict[str, set[str]] = {"dmarc": set(), "dkim": set(), "spf": set()}
-    for one in results.results:
+    for one in results:
         method, result = str(getattr(one, "method", "")).lower(), str(getattr(one, "result", "")).lower()
         if result == "pass" and method in passed:
             passed[method].update(_of_result(method, one))
     return Relayed(**{name: frozenset(values) for name, values in passed.items()})
 
 
-def _parsed(value: bytes) -> AuthenticationResultsHeader | None:
-    if len(value) > MAX_FIELD:
-        return None
+def _parsed(text: str) -> AuthenticationResultsHeader | None:
     try:
-        return _results.parse(f"Authentication-Results: {_unfolded(value)}")
+        return _results.parse(f"Authentication-Results: {text}")
     except (AuthResError, HeaderParseError, ValueError, AttributeError, IndexError, TypeError, RecursionError):
         return None  # not what RFC 8601 has: it says nothing
 

@@ -79,6 +79,7 @@ def test_results_and_signatures_that_are_made_to_take_long_do_not(piece: str) ->
     assert time.process_time() - began < 1
 
 
+GOOD = Relayed(dmarc=frozenset({"example.com"}))
 RELAYED = {
     "mx; dmarc=pass header.from=Example.COM": Relayed(dmarc=frozenset({"example.com"})),
     "MX 1; spf=pass smtp.mailfrom=a@example.com": Relayed(spf=frozenset({"a@example.com"})),
@@ -91,6 +92,24 @@ RELAYED = {
     "mx; none": Relayed(),
     "other; dmarc=pass header.from=example.com": None,
     "mx.evil; dmarc=pass header.from=example.com": None,
+    "mx; dmarc=pass (a; b) header.from=example.com": Relayed(dmarc=frozenset({"example.com"})),
+    'mx; spf=fail reason="a; dmarc=pass header.from=example.com; \\"" smtp.mailfrom=x': Relayed(),
+    'mx; spf=pass smtp.mailfrom="x; dmarc=pass header.from=example.com"@x.example': Relayed(
+        spf=frozenset({'"x; dmarc=pass header.from=example.com"@x.example'})
+    ),
+    # One that makes no sense, and others that do
+    "mx; spf=pass smtp.helo=[192.0.2.1]; dmarc=pass header.from=example.com": GOOD,
+    "mx; iprev=pass (a name) policy.iprev=2001:db8::1; dmarc=pass header.from=example.com": GOOD,
+    "mx; spf=pass smtp.mailfrom=<x@y.example>; dmarc=pass header.from=example.com": GOOD,
+    "mx; spf=pass smtp.helo=bücher; dmarc=pass header.from=example.com": GOOD,
+    "mx; x; dmarc=pass header.from=example.com;": GOOD,
+    "mx; dmarc=pass header.from=example.com; spf=pass (open": GOOD,
+    "mx; dmarc=pass header.from=example.com policy.x=[": Relayed(),
+    "mx; dmarc=pass header.from=example.com (open": Relayed(),
+    "mx; spf=pass (open smtp.mailfrom=x; dmarc=pass header.from=example.com": Relayed(),
+    'mx; spf=pass smtp.helo=a"b smtp.mailfrom="; dmarc=pass header.from=example.com; x="@y.example': Relayed(),
+    "mx; spf=pass smtp.helo=[) smtp.mailfrom=x; dmarc=pass header.from=example.com": Relayed(),
+    "mx" + "; spf=none" * 200 + "; dmarc=pass header.from=example.com": None,
 }
 
 
@@ -99,3 +118,29 @@ def test_results_of_a_relay(written: str) -> None:
     header = f"Authentication-Results: {written}\r\nFrom: a@example.com\r\n\r\n".encode()
     assert claims.read(header, 0.0, "mx").relayed == RELAYED[written]
     assert claims.read(header, 0.0).relayed is None  # nobody's word is taken
+
+
+FORGED = "Authentication-Results: mx; dmarc=pass header.from=example.com"
+
+
+@pytest.mark.parametrize(
+    "top",
+    [
+        "mx; spf=fail (M\xfcller) smtp.mailfrom=\xfc",
+        "mx; spf=fail smtp.helo=[192.0.2.1]",
+        "mx; spf=fail (open",
+        'mx; dmarc=fail reason="open',
+        f"mx; dmarc=fail (x) header.d={'x' * claims.MAX_FIELD}",
+        "mx" + "; spf=none" * 200,
+        "mx; none",
+        "mx (open",
+        "mx",
+        "other; dmarc=fail header.from=example.com",
+        "",
+        ";",
+    ],
+)
+def test_below_the_topmost_results_nothing_counts(top: str) -> None:
+    header = f"Authentication-Results: {top}\r\n{FORGED}\r\nFrom: a@example.com\r\n\r\n".encode("latin-1")
+    assert claims.read(header, 0.0, "mx").relayed in (None, Relayed())
+    assert claims.read(header.partition(b"\r\n")[2], 0.0, "mx").relayed == GOOD
