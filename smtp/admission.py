@@ -3,12 +3,14 @@
 How it fails: as a decision that turns the sender away; trouble of ours is OurTrouble.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from gateway.accounts import Scanner
 from gateway.errors import DocumentRefused
 from gateway.routing import FaxTarget
 from smtp import senders
+from smtp.alignment import aligned, domain_of
 from smtp.client import Client
 from smtp.evidence import Claims
 from smtp.message import FAXED, Message
@@ -39,16 +41,30 @@ async def proven(prover: Prover, asking: Asking, claimed: Claims, content: bytes
     if (turned_away := senders.of_nobody(asking, claimed)) is not None:
         return turned_away
     signing = asking.account.signing_domains
+    enveloped = _enveloped(asking, claimed)
     evidence = await prover.evidence(
         claimed,
         content,
         asking.client,
         asking.sender,
         signing,
-        relayed=asking.relay,
+        enveloped=enveloped,
         signers=senders.could_sign(asking, claimed),
     )
-    return senders.after_data(asking, evidence)
+    decided = senders.after_data(asking, evidence)
+    if isinstance(decided, TurnedAway) and not enveloped and not asking.relay:
+        return replace(decided, reason=f"{decided.reason}; no faxbox permits {asking.sender}, so SPF is not asked for")
+    return decided
+
+
+def _enveloped(asking: Asking, claimed: Claims) -> bool:
+    """Whether SPF could prove somebody whom a faxbox permits. Else the envelope sender's domain is not asked: it may be
+    a stranger's, whose DNS is silent to learn from the time of the refusal that From is permitted. Through a relay the
+    peer says nothing of the envelope."""
+    if asking.relay:
+        return False
+    near = aligned(domain_of(asking.sender), domain_of(claimed.header_from))
+    return senders.of_nobody(asking, Claims()) is None or (near and senders.could_sign(asking, claimed))
 
 
 async def of_scanner(

@@ -69,16 +69,16 @@ class Prover:
         sender: str,
         registered: tuple[str, ...],
         *,
-        relayed: bool = False,
+        enveloped: bool = True,
         signers: bool = True,
     ) -> Evidence:
-        """`registered` are the account's signing domains. Through a relay (`relayed`) the peer says nothing of the
-        envelope sender. Signatures are checked where anybody is to be proven by them (`signers`)."""
+        """`registered` are the account's signing domains. SPF is asked for (`enveloped`), and signatures are checked
+        (`signers`), where anybody is to be proven by them."""
         until = asyncio.get_running_loop().time() + self.seconds
         from_domain = domain_of(claimed.header_from)
         checked, found = await asyncio.gather(
             self._signatures(claimed, content, from_domain, registered, until) if signers else _unchecked(claimed),
-            _none() if relayed else self.spf(client, sender, until),
+            self.spf(client, sender, until) if enveloped else _none(),
         )
         speakers = [one.domain for one in checked if one.result == PASS and one.domain not in registered]
         speakers += [found.domain] if found is not None and found.result == PASS else []

@@ -195,7 +195,7 @@ TABLE = [
         reply=NO, why="no faxbox permits x@down-too.example or From x@down-too.example"),
     Row(name="SPF temperror, but signed", sender="x@down.example", mail=dkim, told=ALICE, why="DKIM of example.com"),
     Row(name="SPF of a stranger's own domain", sender="x@evil.example", reply=NO,
-        why="SPF of evil.example, which no faxbox permits"),
+        why="no DKIM signature; no faxbox permits x@evil.example, so SPF is not asked for"),
     Row(name="SPF of a subdomain, aligned", peer=SERVER, sender="b@bounce.example.com", told=ALICE,
         why="SPF of bounce.example.com, aligned with From alice@example.com"),
     Row(name="SPF of a subdomain, From strict", peer=SERVER, sender="b@bounce.strict.example",
@@ -281,8 +281,8 @@ TABLE = [
         why="DKIM of example.com"),
     Row(name="mailing list", sender="list-bounces@list.example",
         mail=lambda: dkim(dkim().replace(b"Please see", b"[list] Please see"), "list.example"), reply=NO,
-        why="SPF of list.example, which no faxbox permits; DKIM of list.example: not aligned with From alice@example.com"
-        "; DKIM of example.com: the body has been changed"),
+        why="none: DKIM of list.example: not aligned with From alice@example.com; DKIM of example.com: the body has been"
+        " changed; no faxbox permits list-bounces@list.example, so SPF is not asked for"),
     Row(name="send on behalf", mail=lambda: dkim(mail("The boss <boss@example.com>", "Sender: assistant@example.com")),
         told="boss@example.com", why="DKIM of example.com"),
     Row(name="Sender does not count", sender="x@evil.example",
@@ -483,6 +483,15 @@ async def test_what_strangers_mail_costs_no_dns(tmp_path: Path) -> None:
     )
     async with at(STRANGER, tmp_path) as (door, zone):
         assert (await _spoken(door, stranger))[1].startswith(NO)
+        assert not zone.asked
+
+
+async def test_a_strangers_own_dns_does_not_tell_who_may_send(tmp_path: Path) -> None:
+    """Asked for a From that is permitted alone, and silent, it would tell by the time of the refusal which one is."""
+    async with at(STRANGER, tmp_path) as (door, zone):
+        for sender in ("x@evil.example", "x@list.example"):
+            row = Row(name="", sender=sender, mail=lambda: dkim(mail(ALICE), "evil.example"), reply=NO, why="")
+            assert (await _spoken(door, row))[1].startswith(NO)
         assert not zone.asked
 
 
