@@ -23,13 +23,12 @@
     evidence      what is known of a sender: plain values
     claims        what a header says of its sender: From, signatures, a relay's results (in a worker)
     dkim, spf     signatures verified, SPF evaluated, without a network (in a worker)
+    canonical     header and body as DKIM signs them, in time linear in them (pure)
     alignment     whether two domains are one sender's, as DMARC has it (pure)
     workers       the worker processes for these
     maildata      the octets of DATA, in large pieces, to disk if they are many
-    message       a mail read in a worker process: which parts are faxed
+    message       a mail read in a worker process: which parts are faxed (`gateway.documents.mime`, `parts`)
     bounces       what comes to a bounce address: a report, a bounce, or neither (pure)
-    mime          a mail taken apart into its leaves, within bounds
-    parts         what becomes of one part (pure)
 
 A mail's way: session -> maildata -> transaction -> message (in a worker) -> gateway.outbound.submit, and then the 250.
 """
