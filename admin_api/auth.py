@@ -87,7 +87,7 @@ class Authenticated:
         if known is None:
             self._throttle.failed(peer, token)
             raise InvalidCredentials("The token is not known here, or has expired.")
-        self._throttle.succeeded(token)
+        self._throttle.succeeded(peer, token)
         return Caller(
             token=token, token_id=known.id, key_id=known.key_id, account_id=known.account_id, scopes=known.scopes
         )

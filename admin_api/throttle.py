@@ -1,10 +1,10 @@
 """Slows down who tries tokens and keys that are none: after some failed tries a peer waits, each time twice as long.
 
-It is kept in memory, a bounded number of peers, the longest silent forgotten first. A success clears nothing: whoever
-has a token of their own could else guess others without end. A token that was good before goes on working while its
-peer must wait: behind one address (a proxy, an office) there are many clients, and one that is set up wrongly must not
-stop the others. What nobody has shown before waits with the peer, good or not, because a guess that is right could not
-be told from it.
+It is kept in memory, a bounded number of peers, the longest silent forgotten first. A success lets a peer begin anew,
+but only `MOST_GUESSES` times: whoever has a token of their own could else guess others between its successes without
+end. A token that was good before goes on working while its peer must wait: behind one address (a proxy, an office)
+there are many clients, and one that is set up wrongly must not stop the others. What nobody has shown before waits with
+the peer, good or not, because a guess that is right could not be told from it.
 """
 
 import hashlib
@@ -21,7 +21,9 @@ from gateway.errors import Busy
 from gateway.networks import neighbours
 
 FREE = 10
-"""Failed tries before the first wait."""
+"""Failed tries, one after the other, before the first wait."""
+MOST_GUESSES = 5000
+"""Failed tries in all, whatever has succeeded between them."""
 MOST_SECONDS = 60
 FORGOTTEN_AFTER = 900
 """Seconds without a failed try after which a peer begins anew."""
@@ -42,6 +44,8 @@ class TooManyTries(Busy):
 @dataclass(slots=True)
 class _Tries:
     failed: int = 0
+    """Since the last success."""
+    in_all: int = 0
     last: float = 0.0
     wait_until: float = 0.0
 
@@ -69,11 +73,15 @@ class Throttle:
         if len(self._peers) > MOST_PEERS:
             self._peers.popitem(last=False)
         tries.failed += 1
+        tries.in_all += 1
         tries.last = now
-        if tries.failed > FREE:
-            tries.wait_until = now + min(2.0 ** min(tries.failed - FREE - 1, 30), MOST_SECONDS)
+        if (too_many := max(tries.failed - FREE, tries.in_all - MOST_GUESSES)) > 0:
+            tries.wait_until = now + min(2.0 ** min(too_many - 1, 30), MOST_SECONDS)
 
-    def succeeded(self, token: str) -> None:
+    def succeeded(self, peer: str, token: str) -> None:
+        tries = self._peers.get(peer)
+        if tries is not None and tries.in_all <= MOST_GUESSES:
+            tries.failed, tries.wait_until = 0, 0.0
         digest = _digest(token)
         self._proven[digest] = None
         self._proven.move_to_end(digest)

@@ -209,7 +209,7 @@ class Tokens:
         if exchanged is None:
             self.throttle.failed(peer, key)
             raise InvalidCredentials("The key is not known here, or has expired.")
-        self.throttle.succeeded(key)
+        self.throttle.succeeded(peer, key)
         token, secret = exchanged
         assert token.account_id is not None
         assert token.expires_at is not None

@@ -166,7 +166,8 @@ def test_commands_with_other_line_ends_are_not_obeyed(target: Target, said: byte
     with client(target) as one:
         one.link.sendall(said)
         assert one.hear().startswith("500 5.5.2")
-        assert one.ask(b"RCPT TO:<a@b.example>").startswith("503")
+        # Behind a bare LF nothing is heard any more.
+        assert one.ask(b"RCPT TO:<a@b.example>")[:3] == ("503" if said.endswith(b"\r\n") else "")
 
 
 @pytest.mark.parametrize("end", [b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r\n.\r", b"\r\0\n.\r\0\n"])
