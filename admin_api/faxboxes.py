@@ -27,8 +27,9 @@ from admin_api.ids import is_id
 from admin_api.operations import ACCOUNT, Operation
 from admin_api.revisions import check_if_match, not_modified
 from gateway.accounts import Faxbox
-from gateway.administration import SUPERUSERS_OF_BOXES, Administration
+from gateway.administration import Administration
 from gateway.errors import NotFound
+from gateway.ownership import SUPERUSERS_OF_BOXES
 from gateway.store import accounts
 from gateway.store.engine import Store
 from gateway.store.listing import Place

@@ -21,7 +21,7 @@ Which file for what:
     junk                                     telling, once a day, of faxes that are not wanted; taking one out
     credentials, passwords                   with which mail programs log in; how they are hashed and compared
     administration, tokens, checks, history  what is done to and told of what is stored
-    acting                                   on whose behalf, for the audit log
+    acting, ownership                        on whose behalf, for the audit log; what an account may call its own
     removal, retention                       what goes: when asked for, and in time (`store.expiry`)
     orphans, housekeeping                    what goes by itself
     store/                                   the database: every query, and every change of a status

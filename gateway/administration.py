@@ -29,12 +29,12 @@ from gateway.accounts import (
     Faxbox,
     Number,
     Scanner,
-    is_below,
 )
 from gateway.acting import Acting
 from gateway.clock import Clock
 from gateway.errors import BadField, Conflict, NotFound, NotPermitted
 from gateway.ids import new_id
+from gateway.ownership import check_rights, generated_domain, readdress
 from gateway.signing import CHANGEOVER, new_secret
 from gateway.stationery import Templates
 from gateway.store import accounts, credentials
@@ -57,9 +57,6 @@ believed without proof."""
 
 MOST_ABOVE = 32
 """Accounts above one another: each of them is asked what every fax may cost."""
-
-SUPERUSERS_OF_BOXES = ("trusted_networks", "scanners")
-"""The same of a faxbox."""
 
 
 class Administration(Acting):
@@ -144,7 +141,7 @@ class Administration(Acting):
                 await _check_parent(connection, after)
             await accounts.change_account(connection, before, after)
             if after.domains != before.domains:
-                for box_id in await _readdress(connection, before, after):
+                for box_id in await readdress(connection, before, after):
                     moved = ["generated_domain"]
                     await self._note(connection, audit.CHANGED, audit.FAXBOX, box_id, account_id, fields=moved)
             differ = _changed(before, after)
@@ -218,7 +215,7 @@ class Administration(Acting):
                 numbers=tuple(numbers),
                 permits=tuple(permits),
                 custom_address=address_domain,
-                generated_domain=_generated(account),
+                generated_domain=generated_domain(account),
                 caller_id=caller_id,
                 caller_name=caller_name,
                 fax_header=fax_header,
@@ -249,7 +246,7 @@ class Administration(Acting):
                 allowed_callers=tuple(allowed_callers),
             )
             box = checks.faxbox(box, account.country)
-            await _check_rights(connection, None, box, superuser=superuser)
+            await check_rights(connection, None, box, superuser=superuser)
             await accounts.add_faxbox(connection, box)
             await self._note(connection, audit.ADDED, audit.FAXBOX, box.id, account_id, name=box.name)
         await self._wake.notify(ACCOUNTS)
@@ -263,7 +260,7 @@ class Administration(Acting):
             account = await accounts.account(connection, account_id, lock=True)
             before = await accounts.faxbox(connection, faxbox_id, account_id)
             after = replace(checks.faxbox(decide(before), account.country), revision=before.revision + 1)
-            await _check_rights(connection, before, after, superuser=superuser)
+            await check_rights(connection, before, after, superuser=superuser)
             await accounts.change_faxbox(connection, after)
             differ = _changed(before, after)
             await self._note(connection, audit.CHANGED, audit.FAXBOX, faxbox_id, account_id, fields=differ)
@@ -366,44 +363,3 @@ async def _check_parent(connection: AsyncConnection, account: Account) -> None:
         raise BadField("parent_id", "An account cannot be below itself.")
     if await accounts.above(connection, account.parent_id) + 1 > MOST_ABOVE:
         raise BadField("parent_id", f"Accounts are nested at most {MOST_ABOVE} deep.")
-
-
-async def _check_rights(connection: AsyncConnection, before: Faxbox | None, after: Faxbox, *, superuser: bool) -> None:
-    """What an account may call its own: numbers that it was assigned, and names below its domains."""
-    if superuser:
-        return
-    for field in SUPERUSERS_OF_BOXES:
-        if getattr(after, field) != (getattr(before, field) if before else ()):
-            raise NotPermitted(f"Only the superuser changes {field}: who is believed without proof.")
-    if after.address_domain and (before is None or after.address_domain != before.address_domain):
-        labels = after.address_domain.split(".")
-        above = [".".join(labels[at:]) for at in range(1, len(labels))]
-        if await accounts.domain_owner(connection, above) != after.account_id:
-            raise NotPermitted("A domain that is not below one of the account's is assigned by the superuser.")
-    if after.caller_id and (before is None or after.caller_id != before.caller_id):
-        try:
-            await accounts.number(connection, after.caller_id, after.account_id)
-        except NotFound as error:
-            raise NotPermitted("A caller_id that is no number of the account is set by the superuser.") from error
-
-
-def _generated(account: Account) -> str:
-    """A domain that nobody has and nobody guesses, below the account's first; empty where the account has none."""
-    return f"{secrets.token_hex(5)}.{account.domains[0]}" if account.domains else ""
-
-
-async def _readdress(connection: AsyncConnection, before: Account, account: Account) -> list[str]:
-    """Move the faxboxes' generated domains away from domains that the account no longer has; which faxboxes they are.
-    Raises Conflict where a domain of a faxbox's own stands below one."""
-    moved: list[str] = []
-    gone = [domain for domain in before.domains if domain not in account.domains]
-    for box in await accounts.faxboxes(connection, account.id):
-        left_behind = any(is_below(box.address_domain, domain) for domain in gone)
-        if left_behind and not any(is_below(box.address_domain, domain) for domain in account.domains):
-            raise Conflict(f"The faxbox {box.name} has the domain {box.address_domain}: change that first.")
-        if not any(is_below(box.generated_domain, domain) for domain in account.domains):
-            await accounts.change_faxbox(
-                connection, replace(box, generated_domain=_generated(account), revision=box.revision + 1)
-            )
-            moved.append(box.id)
-    return moved

@@ -6,6 +6,7 @@ the start, and names the variable.
 """
 
 import ipaddress
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -256,10 +257,8 @@ class Settings(BaseSettings):
 
 def _resolver(word: str) -> tuple[str, int]:
     """`192.0.2.1`, `192.0.2.1:5353`, `2001:db8::1` or `[2001:db8::1]:5353`. Raises ValueError."""
-    try:
+    with suppress(ValueError):
         return str(ipaddress.ip_address(word.strip("[]"))), 53
-    except ValueError:
-        pass
     try:
         host, port = host_and_port(word)
         return str(ipaddress.ip_address(host)), port
