@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from gateway.ports import DelayedDeliveryError, RefusedDeliveryError
@@ -66,8 +67,9 @@ class MaildirMailer:
         _sync(self._path)
         _sync(self._path.parent)
         for left in tmp.iterdir():
-            if time.time() - left.stat().st_mtime > _ABANDONED:
-                left.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # another delivery has moved it to `new` meanwhile
+                if time.time() - left.stat().st_mtime > _ABANDONED:
+                    left.unlink()
 
 
 def _maildir_name(key: str, recipient: str) -> str:

@@ -1,5 +1,6 @@
 """Mail into a Maildir, read back with the standard library."""
 
+import asyncio
 import mailbox
 import os
 import time
@@ -71,6 +72,14 @@ async def test_what_a_crash_left_behind_is_cleared_away_in_time(tmp_path: Path) 
     await deliver(MaildirMailer(tmp_path), key="next")
     assert not old.exists()
     assert young.exists()
+
+
+async def test_first_mails_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
+    """One clears tmp of what a crash left, while another moves its mail from there to `new`."""
+    for turn in range(40):
+        mailer = MaildirMailer(tmp_path / str(turn))
+        await asyncio.gather(*(deliver(mailer, key=f"{turn}-{number}") for number in range(8)))
+        assert len(read(tmp_path / str(turn))) == 8
 
 
 async def test_a_maildir_that_cannot_be_written_delays(tmp_path: Path) -> None:
