@@ -229,6 +229,12 @@ class Postman:
             await self._finish(notice, notices.FAILED, str(error))
         except DelayedDeliveryError as error:
             await self._delay(notice, str(error))
+        except FaxgateError as error:  # the documents store, or a worker
+            log.error("notice %s to %s: %s %s", notice.id, shown(notice.recipient), error, error.detail)
+            await self._delay(notice, str(error))
+        except Exception as error:  # tried as any other, and so not for ever: what it says may not be sayable
+            log.exception("notice %s to %s: a fault of the gateway itself", notice.id, shown(notice.recipient))
+            await self._delay(notice, f"a fault of the gateway itself: {type(error).__name__}")
         else:
             if answer is None:
                 log.warning("notice %s of fax %s to %s: %s", notice.id, notice.fax_id, shown(notice.recipient), NO_SMS)
