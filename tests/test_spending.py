@@ -14,7 +14,9 @@ DECISIONS = [
     (FIXED, Rules(), True),
     (PREMIUM, Rules(), False),
     (SATELLITE, Rules(), False),
+    *((f"+{code}7731116", Rules(), False) for code in ("870", "878", "881", "882", "883")),  # in use or not
     ("+979123456789", Rules(), False),
+    ("+9791234567", Rules(), False),  # a digit less than such a number has
     ("+4990012345678", Rules(), False),  # a German premium number, and digits that an exchange would not heed
     (PREMIUM, Rules(allow=("premium",)), True),
     (PREMIUM, Rules(allow=("US",)), False),
