@@ -52,6 +52,8 @@ def judged(
         (LONDON, LONDON, "", f"The faxbox blocks {LONDON}."),
         (LONDON_TOO, LONDON, "", ""),
         (LONDON + "1", LONDON, "", ""),
+        (BERLIN, BERLIN[:-2], "", ""),  # a number itself, and not those that begin so
+        (BERLIN, f"{BERLIN}*", BERLIN, ""),
         (LONDON, "+4420*", "", "The faxbox blocks +4420*."),
         (LEEDS, "+4420*", "", ""),
         (LEEDS, "GB", "", "The faxbox blocks GB."),

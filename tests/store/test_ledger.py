@@ -65,6 +65,19 @@ async def test_a_window_slides(store: Store, clock: MovedClock, seed: Seed) -> N
         await enter(store, clock, fax_of(account, clock))
 
 
+@pytest.mark.parametrize(("window", "seconds"), [("minute", 60), ("hour", 3600), ("day", 86400)])
+async def test_how_far_a_limit_looks_back(
+    store: Store, clock: MovedClock, seed: Seed, window: str, seconds: int
+) -> None:
+    account = await limit(store, await seed.account(), limits={"faxes": {window: 1}})
+    await enter(store, clock, fax_of(account, clock))
+    clock.advance(timedelta(seconds=seconds - 1))
+    with pytest.raises(LimitPassed):
+        await enter(store, clock, fax_of(account, clock))
+    clock.advance(timedelta(seconds=1))
+    await enter(store, clock, fax_of(account, clock))
+
+
 async def test_what_is_refused_is_not_entered(store: Store, clock: MovedClock, seed: Seed) -> None:
     account = await limit(store, await seed.account(), limits=PER_DAY)
     with pytest.raises(LimitPassed) as caught:
