@@ -1,0 +1,35 @@
+"""What is written for people: links that lead somewhere, and every setting with its name."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from gateway.settings import Settings
+
+HOUSE = Path(__file__).parent.parent
+PAGES = [HOUSE / "README.md", HOUSE / "CHANGELOG.md", *sorted((HOUSE / "docs").glob("*.md"))]
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"(?m)^#+ (.+)$", page.read_text())
+    return {re.sub(r"[^a-z0-9 _-]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text()):
+        path, _, anchor = link.partition("#")
+        there = (page.parent / path).resolve() if path else page
+        assert there.exists(), link
+        assert not anchor or anchor in anchors(there), link
+
+
+def test_every_setting_is_written_down_and_no_other() -> None:
+    table = (HOUSE / "docs" / "configuration.md").read_text()
+    names = {f"FAXGATE_{name.upper()}" for name in Settings.model_fields}
+    written = {
+        name for row in re.findall(r"(?m)^\| (`FAXGATE_[^|]+)", table) for name in re.findall(r"FAXGATE_\w+", row)
+    }
+    assert written == names
