@@ -192,7 +192,10 @@ def check_number(scopes: Iterable[Scope], destination: str) -> None:
     """Raise NotPermitted where one of them may not dial the number, E.164."""
     for scope in scopes:
         if reason := denied(scope.rules, destination):
-            raise NotPermitted(f"Faxes to {destination} are not allowed here: {reason}.", detail=f"by the {scope.kind}")
+            raise NotPermitted(
+                f"Faxes to {destination} are not allowed here: {reason}.",
+                detail=f"the {scope.kind} does not allow faxes to {destination}",
+            )
 
 
 def denied(rules: Rules, destination: str) -> str:

@@ -49,7 +49,7 @@ def test_every_payer_must_allow_it() -> None:
     account = Scope(kind="account", id="a", name="Acme")
     with pytest.raises(NotPermitted, match=r"\+19005551234 .* it is a premium number") as caught:
         check_number((box, account), PREMIUM)
-    assert caught.value.detail == "by the account"
+    assert caught.value.detail == f"the account does not allow faxes to {PREMIUM}"
     check_number((box, Scope(kind="account", id="a", name="Acme", rules=Rules(allow=("premium",)))), PREMIUM)
 
 
