@@ -20,7 +20,7 @@ from gateway.alerts import Operator
 from gateway.audit import GATEWAY, Actor, AuditEntry
 from gateway.bounces import Returned
 from gateway.clock import Clock
-from gateway.errors import Conflict, FaxgateError, NotPermitted, OurTrouble
+from gateway.errors import Conflict, FaxgateError, NotPermitted, OurTrouble, Unavailable
 from gateway.fax import Document, Fax, Status
 from gateway.ids import new_id
 from gateway.notices import about_limit
@@ -102,7 +102,8 @@ class Submissions:
         A repeat of a mail of the last 24 hours makes no new fax; the entry says so and names the first one. A request
         whose name is known makes none either, and its first fax is answered. Raises OurTrouble; Conflict where the name
         belongs to another request, or the pages to be sent again have been removed; NotPermitted where a number may
-        not be dialled, OverLimit where a limit would be passed (`gateway.spending`). Then nothing is queued.
+        not be dialled, OverLimit where a limit would be passed (`gateway.spending`), Unavailable where the faxbox has
+        been deleted. Then nothing is queued.
         """
         documents = await self._keep(submission)
         waiting = _Waiting(
@@ -287,7 +288,7 @@ def _entered(waiting: _Waiting, known: dict[str, str], ledger: Ledger) -> list[F
     try:
         new = [fax for fax in waiting.faxes if (fax.repeat_key or "") not in known]
         ledger.enter(new, waiting.counted_pages, waiting.spender)
-    except NotPermitted as error:
+    except (NotPermitted, Unavailable) as error:
         waiting.refusal = error
     except LimitPassed as passed:
         waiting.refusal, waiting.passed = passed.error, passed

@@ -1,7 +1,8 @@
 """What has been spent of the limits of faxboxes, accounts and the accounts above them, and who pays for a fax.
 
 Every fax is entered in the transaction that stores it, under a lock of the topmost account where any limit holds: of
-two that take the last place at once, in two processes, one is refused.
+two that take the last place at once, in two processes, one is refused. Who pays is there until that transaction ends:
+a fax whose account or faxbox has been deleted since it was ordered would be nobody's, and is not entered.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,6 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, text, update
 
+from gateway.errors import Unavailable
 from gateway.fax import Fax
 from gateway.spending import PAGES, WINDOWS, Counts, LimitPassed, Scope, Spent, Standing, check_number, excess, scope_of
 from gateway.store import tables
@@ -47,7 +49,12 @@ class Ledger:
         """Whoever only looks (`writes` is false) waits for nobody, and may be overtaken."""
         self._connection = connection
         self._now = now
-        self._scopes = {payer: scopes(connection, payer) for payer in sorted(set(payers), key=str)}
+        asked = sorted(set(payers), key=str)
+        if writes:
+            # Whoever deletes an account, or a faxbox of it, locks the account (`gateway.store.accounts.account`).
+            query = select(_account.c.id).where(_account.c.id.in_({account_id for account_id, _ in asked}))
+            connection.execute(query.order_by(_account.c.id).with_for_update(read=True, key_share=True))
+        self._scopes = {payer: scopes(connection, payer) for payer in asked}
         limited = {one[-1].id for one in self._scopes.values() if any(each.has_limits for each in one)}
         if writes and connection.dialect.name == "postgresql":
             # In the same order everywhere: each is held until the transaction ends.
@@ -58,8 +65,8 @@ class Ledger:
 
     def enter(self, faxes: Sequence[Fax], counted_pages: int = 0, spender: str = "") -> None:
         """Enter the faxes of one submission, whose documents have at least so many pages, for `spender`, or the sender
-        of each. Raises NotPermitted where a number may not be dialled, LimitPassed where a limit would be, and then
-        none of them is entered."""
+        of each. Raises NotPermitted where a number may not be dialled, LimitPassed where a limit would be, Unavailable
+        where who pays has been deleted, and then none of them is entered."""
         pages = self.check_all(faxes, counted_pages, spender)
         rows = [
             {
@@ -79,6 +86,7 @@ class Ledger:
     def check_all(self, faxes: Sequence[Fax], counted_pages: int = 0, spender: str = "") -> dict[str, int]:
         """As `enter`, which enters them too: the pages of each."""
         for fax in faxes:
+            self._check_payers(fax)
             check_number(self._payers(fax), fax.destination)
         pages = {fax.id: fax.pages or counted_pages for fax in faxes}
         self._check_limits(faxes, pages, spender)
@@ -122,6 +130,11 @@ class Ledger:
 
     def _payers(self, fax: Fax) -> tuple[Scope, ...]:
         return self._scopes[fax.account_id, fax.faxbox_id]
+
+    def _check_payers(self, fax: Fax) -> None:
+        there = {scope.id for scope in self._payers(fax)}
+        if not {fax.account_id, fax.faxbox_id or fax.account_id} <= there:
+            raise Unavailable("The faxbox has been deleted just now; send it again.")
 
     def _check_limits(self, faxes: Sequence[Fax], pages: Mapping[str, int], spender: str) -> None:
         wanted: dict[tuple[str, str], tuple[Scope, Counts, Spent]] = {}

@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import Connection
 
 from gateway.accounts import Account
+from gateway.errors import Unavailable
 from gateway.fax import Direction, Fax, Status
 from gateway.ids import new_id
 from gateway.spending import LimitPassed
-from gateway.store import accounts, ledger
+from gateway.store import accounts, faxes, ledger
 from gateway.store.engine import Store
 from gateway.store.ledger import Ledger
 from tests.conftest import MovedClock
@@ -153,6 +154,40 @@ async def test_of_many_that_come_at_once_only_so_many_are_taken(
             await other.close()
     assert sum(one is None for one in tried) == 3
     assert sum(isinstance(one, LimitPassed) for one in tried) == 7
+
+
+async def test_nothing_is_entered_for_who_has_been_deleted(store: Store, clock: MovedClock, seed: Seed) -> None:
+    account = await seed.account()
+    fax = fax_of(account, clock)
+    with pytest.raises(Unavailable):
+        await enter(store, clock, replace(fax, faxbox_id=new_id()))
+    async with store.begin() as connection:
+        await accounts.delete_account(connection, account.id)
+    with pytest.raises(Unavailable):
+        await enter(store, clock, fax)
+
+
+async def test_who_pays_is_there_until_the_fax_is_stored(
+    store: Store, database_url: str, clock: MovedClock, seed: Seed
+) -> None:
+    account, other = await seed.account(), await Store.open(database_url)
+
+    async def deleted() -> None:
+        async with other.begin() as connection:
+            await accounts.account(connection, account.id, lock=True)
+            assert await accounts.busy(connection, account_id=account.id)
+
+    fax = fax_of(account, clock)
+    try:
+        async with store.begin() as connection:
+            await connection.run_sync(lambda bare: Ledger(bare, [(account.id, None)], clock.now()).enter([fax]))
+            deleting = asyncio.create_task(deleted())
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(deleting), 0.2)
+            await connection.run_sync(faxes.add, [fax])
+        await deleting
+    finally:
+        await other.close()
 
 
 async def test_what_no_limit_looks_back_to_goes(store: Store, clock: MovedClock, seed: Seed) -> None:

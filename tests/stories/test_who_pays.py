@@ -1,9 +1,11 @@
 """Limits and rules of numbers, from the mail or the request to the reply, the smtplog and the operator's mail."""
 
+import asyncio
 import smtplib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from email.message import EmailMessage
+from email.policy import SMTP
 from typing import Any
 
 import httpx
@@ -95,6 +97,24 @@ async def test_a_number_that_is_not_allowed_is_refused_at_rcpt(house: House, let
         house.account.id, lambda account: replace(account, number_rules={"allow": ("premium",)})
     )
     await house.send(letter, PREMIUM)
+
+
+async def test_a_mail_through_a_faxbox_that_is_deleted_meanwhile_is_not_taken(
+    house: House, letter: EmailMessage
+) -> None:
+    administration = Administration(house.app.store, house.app.wake, house.clock)
+    host, _, port = house.app.addresses.smtp.rpartition(":")
+    session = await asyncio.to_thread(smtplib.SMTP, host, int(port), timeout=30)
+    with session:
+        for command in ("EHLO x", "MAIL FROM:<alice@example.com>", f"RCPT TO:<{FAX_MACHINE}@fax.example.com>"):
+            assert (await asyncio.to_thread(session.docmd, command))[0] == 250
+        await administration.delete_faxbox(house.account.id, house.alice.id, lambda _: None)
+        code, text = await asyncio.to_thread(session.data, letter.as_bytes(policy=SMTP))
+        await asyncio.to_thread(session.quit)
+    assert (code, text) == (451, b"4.3.0 The faxbox has been deleted just now; send it again.")
+    assert await house.faxes() == []
+    [entry] = await house.smtplog()
+    assert (entry.accepted, entry.fax_ids) == (False, [])
 
 
 @pytest.fixture
