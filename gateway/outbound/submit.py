@@ -225,6 +225,7 @@ class Submissions:
             payers = ((fax.account_id, fax.faxbox_id) for waiting in group if waiting.adds for fax in waiting.faxes)
             ledger = Ledger(connection, payers, now)
             new = [(one.actor, fax) for one in group if one.adds for fax in _entered(one, known, ledger)]
+            _follow_first(group)
             faxes.add(connection, [fax for _, fax in new])
             audit_log.add(connection, [_sent(actor, fax, now) for actor, fax in new])
             idempotency.give_back(connection, [one.once for one in group if one.once and one.refusal and not one.first])
@@ -295,6 +296,14 @@ def _entered(waiting: _Waiting, known: dict[str, str], ledger: Ledger) -> list[F
     else:
         return _without_repeats(waiting, known)
     return []
+
+
+def _follow_first(group: Sequence[_Waiting]) -> None:
+    """Refuse those, too, whose name belongs to a request of this group that was refused: there is no fax of it."""
+    refused = {one.faxes[0].id: one.refusal for one in group if one.once and one.refusal and one.first is None}
+    for waiting in group:
+        if waiting.first is not None and waiting.refusal is None:
+            waiting.refusal = refused.get(waiting.first.fax_id)
 
 
 def _without_repeats(waiting: _Waiting, known: dict[str, str]) -> list[Fax]:

@@ -149,6 +149,16 @@ async def test_the_same_for_programs(house: House, client: httpx.AsyncClient) ->
         assert repeated.json()["data"]["id"] == taken.json()["data"]["id"]
 
 
+async def test_of_requests_of_one_name_at_once_each_is_told_of_the_limit(
+    house: House, client: httpx.AsyncClient
+) -> None:
+    await limit(house, limits={"faxes": {"hour": 0}})
+    wanted = order(house, document={"url": "http://127.0.0.1:1/fax.pdf"})
+    named = {"Idempotency-Key": "mine"}
+    answers = await asyncio.gather(*(client.put("/faxes", json=wanted, headers=named) for _ in range(8)))
+    assert {(answer.status_code, answer.json()["message"]) for answer in answers} == {(403, "not_permitted")}
+
+
 async def test_a_preview_says_that_the_fax_would_be_refused(house: House, client: httpx.AsyncClient) -> None:
     async with Origin(document=papers.letter(pages=2)).served() as origin:
         document: dict[str, Any] = {"document": {"url": f"{origin.url}/fax.pdf"}, "dry_run": True}
