@@ -34,7 +34,7 @@ from gateway.acting import Acting
 from gateway.clock import Clock
 from gateway.errors import BadField, Conflict, NotFound, NotPermitted
 from gateway.ids import new_id
-from gateway.ownership import check_rights, generated_domain, readdress
+from gateway.ownership import check_rights, generated_domain, readdress, silence
 from gateway.signing import CHANGEOVER, new_secret
 from gateway.stationery import Templates
 from gateway.store import accounts, credentials
@@ -320,11 +320,14 @@ class Administration(Acting):
         return after
 
     async def release_number(self, account_id: str, written: str, check: Callable[[Number], None]) -> None:
-        """Take a number from the account. A call that is on it now ends as it would."""
+        """Take a number from the account, also as a caller id of its faxboxes. A call that is on it now ends as it
+        would."""
         async with self._store.begin() as connection:
             number = await _number(connection, account_id, written)
             check(number)
             await accounts.delete_number(connection, number)
+            for box_id in await silence(connection, number):
+                await self._note(connection, audit.CHANGED, audit.FAXBOX, box_id, account_id, fields=["caller_id"])
             await self._note(connection, audit.DELETED, audit.NUMBER, number.id, account_id)
         await self._wake.notify(ACCOUNTS)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.accounts import Account, Faxbox, is_below
+from gateway.accounts import Account, Faxbox, Number, is_below
 from gateway.errors import Conflict, NotFound, NotPermitted
 from gateway.store import accounts
 
@@ -53,3 +53,12 @@ async def readdress(connection: AsyncConnection, before: Account, account: Accou
             )
             moved.append(box.id)
     return moved
+
+
+async def silence(connection: AsyncConnection, number: Number) -> list[str]:
+    """Let no faxbox call any longer under a number that its account has lost, and somebody else may get; which faxboxes
+    they are."""
+    calling = [box for box in await accounts.faxboxes(connection, number.account_id) if box.caller_id == number.id]
+    for box in calling:
+        await accounts.change_faxbox(connection, replace(box, caller_id="", revision=box.revision + 1))
+    return [box.id for box in calling]

@@ -219,7 +219,8 @@ class Orders:
         return fax
 
     async def _route(self, order: Order, known: Fax | None = None) -> FaxRoute:
-        """From which box, to which number. `known` is an earlier fax whose sender's number needs no further check."""
+        """From which box, to which number. `known` is an earlier fax, whose sender's number may be used again unless it
+        is somebody else's now."""
         async with self.store.read() as connection:
             account = await accounts.account(connection, order.account_id)
             boxes = await accounts.faxboxes(connection, order.account_id)
@@ -232,9 +233,20 @@ class Orders:
             owner = _owner(calling, boxes, account)
             if owner is None and calling not in numbers:
                 raise BadField("from_number", f"{order.from_number} is not a number of this account.")
+        elif await self._given_away(order.from_number, boxes, account):
+            raise BadField("from_number", f"{order.from_number} is not a number of this account any more.")
         box = _box(order, owner, boxes, strict=known is None or order.faxbox_id != known.faxbox_id)
         chosen = options.read(order.options, zone_of(box, account), self.clock.now())
         return FaxRoute(account=account, faxbox=box, number=order.to_number, destination=destination, options=chosen)
+
+    async def _given_away(self, written: str, boxes: Sequence[Faxbox], account: Account) -> bool:
+        """Whether it has become a number of another account, and is not a caller id here."""
+        with suppress(BadNumber, NotFound):
+            number = to_e164(written, account.country)
+            if _owner(number, boxes, account) is None:
+                async with self.store.read() as connection:
+                    return (await accounts.number(connection, number)).account_id != account.id
+        return False
 
     async def _looked_into(self, uploads: Sequence[Upload], password: str) -> tuple[tuple[MailedDocument, ...], int]:
         """The documents and how many pages they have, each opened in the sandbox as far as a second allows; preparing
@@ -318,5 +330,5 @@ def _kind(upload: Upload) -> Kind:
 
 
 def _own_number(fax: Fax) -> str:
-    """The number of an earlier fax that was ours, and so needs no further check."""
+    """The number of an earlier fax that was ours."""
     return fax.destination if fax.direction is Direction.INBOUND else fax.from_number

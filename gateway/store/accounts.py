@@ -270,11 +270,10 @@ async def numbers(connection: AsyncConnection, account_id: str) -> list[Number]:
     return [_numbered(row) for row in (await connection.execute(query)).mappings()]
 
 
-async def number(connection: AsyncConnection, number: str, account_id: str) -> Number:
-    """The number of the account. Raises NotFound."""
-    query = select(_number).where(_number.c.number == number, _number.c.account_id == account_id)
-    row = (await connection.execute(query)).mappings().first()
-    if row is None:
+async def number(connection: AsyncConnection, number: str, account_id: str | None = None) -> Number:
+    """The number, of the account or of any. Raises NotFound."""
+    row = (await connection.execute(select(_number).where(_number.c.number == number))).mappings().first()
+    if row is None or account_id not in (None, row["account_id"]):
         raise NotFound(f"There is no number {number} in this account.")
     return _numbered(row)
 

@@ -50,6 +50,18 @@ async def test_a_number_is_assigned_bound_and_released(client: httpx.AsyncClient
     assert (await client.get(path(alice, NEW), headers=alice.headers)).status_code == 404
 
 
+async def test_nobody_calls_under_a_number_that_was_released(client: httpx.AsyncClient, house: House) -> None:
+    alice = house.alice
+    box = f"/v2/accounts/{alice.account.id}/faxboxes/{alice.faxbox.id}"
+    data_of(await client.put(path(alice, NEW), headers=AS_SUPERUSER, json={"data": {}}), 201)
+    data_of(await client.patch(box, json={"data": {"caller_id": NEW}}, headers=alice.headers))
+    data_of(await client.delete(path(alice, NEW), headers=AS_SUPERUSER))
+    assert data_of(await client.get(box, headers=alice.headers))["caller_id"] == ""
+    audit = await client.get(f"/v2/accounts/{alice.account.id}/audit?filter_object=faxbox", headers=alice.headers)
+    assert data_of(audit)[0]["facts"] == {"fields": ["caller_id"]}
+    assert (await client.patch(box, json={"data": {"caller_id": NEW}}, headers=alice.headers)).status_code == 403
+
+
 async def test_binding_a_number_is_a_change_of_its_boxes(client: httpx.AsyncClient, house: House) -> None:
     alice = house.alice
     box = f"/v2/accounts/{alice.account.id}/faxboxes/{alice.faxbox.id}"

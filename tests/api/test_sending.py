@@ -29,7 +29,7 @@ from gateway.sandbox import Sandbox
 from gateway.store import accounts, faxes
 from gateway.store.engine import Store
 from gateway.store.wake import Wake
-from tests.api.house import SUBMITTED, House, previews_of
+from tests.api.house import AS_SUPERUSER, SUBMITTED, House, previews_of
 from tests.api.test_openapi import fuzz, operations
 from tests.documents import papers
 from tests.reading import all_faxes
@@ -356,6 +356,21 @@ async def test_the_number_of_somebody_else_is_no_sender_of_a_fax_that_is_sent_ag
     old = alice.house.alice.failed
     changed = {"action": "resubmit", "data": {"from_number": old.destination}}
     await alice.put(f"/outbox/{old.id}", json=changed, status=400)
+
+
+async def test_a_number_that_is_somebody_elses_now_is_no_sender_either(alice: Alice) -> None:
+    own, bob = alice.house.alice, alice.house.bob
+    failed, received = own.failed, own.received
+    again = {"action": "resubmit", "data": {}}
+    onwards = {"action": "forward", "data": {"to_number": "+12025550190"}}
+    await alice.put(f"/outbox/{failed.id}", json=again)  # the number that it came from is nobody's
+    lost = f"/v2/accounts/{own.account.id}/numbers/{received.destination}"
+    assert (await alice.client.delete(lost, headers=AS_SUPERUSER)).status_code == 200
+    for number in (f"+{failed.from_number}", received.destination):
+        taken = f"/v2/accounts/{bob.account.id}/numbers/{number}"
+        assert (await alice.client.put(taken, headers=AS_SUPERUSER, json={"data": {}})).status_code == 201
+    for path, wanted in ((f"/outbox/{failed.id}", again), (f"/inbox/{received.id}", onwards)):
+        assert [*await alice.put(path, json=wanted, status=400)] == ["from_number"]
 
 
 async def test_a_fax_is_sent_again_from_its_stored_pages(alice: Alice) -> None:
