@@ -23,7 +23,7 @@ Which file for what:
     administration, tokens, checks, history  what is done to and told of what is stored
     acting, ownership                        on whose behalf, for the audit log; what an account may call its own
     removal, retention                       what goes: when asked for, and in time (`store.expiry`)
-    orphans, housekeeping                    what goes by itself
+    erasure, orphans, housekeeping           its documents; those that nobody names; what goes by itself
     store/                                   the database: every query, and every change of a status
     documents/                               documents, opened only in the sandbox
     sandbox, sandboxed, isolation            its worker processes: this side, the far side, what is taken from them

@@ -13,8 +13,9 @@ ADDED, CHANGED, DELETED = "added", "changed", "deleted"
 """What is done to an account, a faxbox, a number, a token, a credential."""
 SENT, READ, TOLD, RESENT, CANCELLED = "sent", "document read", "told", "told again", "cancelled"
 REMOVED, DOCUMENT_REMOVED, NOT_JUNK = "removed", "document removed", "taken out of junk"
+ERASED = "document erased"
 """What is done to a fax; `told`: somebody had a mail, a short message or a callback about it;
-`told again`: somebody has ordered it."""
+`told again`: somebody has ordered it; `document erased`: what the store could not erase when it was removed."""
 
 FAX, ACCOUNT, FAXBOX, NUMBER, TOKEN, CREDENTIAL = "fax", "account", "faxbox", "number", "token", "credential"
 

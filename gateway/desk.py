@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 
-from gateway import retention
+from gateway import erasure, retention
 from gateway.accounts import Account, Credential, Faxbox
 from gateway.audit import OPERATOR, AuditEntry
 from gateway.clock import Clock
@@ -20,7 +20,7 @@ from gateway.history import Moment
 from gateway.passwords import name_of
 from gateway.ports import Documents
 from gateway.removal import Removal
-from gateway.store import accounts, audit, expiry, faxes, history, lines, tables
+from gateway.store import accounts, audit, erasures, expiry, faxes, history, lines, tables
 from gateway.store.engine import Store
 from gateway.store.listing import Window
 from gateway.store.wake import DIAL, Wake
@@ -68,7 +68,15 @@ class Desk:
         removed = 0
         while more := await retention.purge(removal, account_id, until, actor=OPERATOR):
             removed += more
-        return {"account_id": account_id, "before": until.isoformat(), "removed": removed}
+        await erasure.erase_due(self.store, self.documents, self.clock.now())
+        async with self.store.read() as connection:
+            stuck = await erasures.stuck(connection, account_id)
+        return {
+            "account_id": account_id,
+            "before": until.isoformat(),
+            "removed": removed,
+            "documents_not_erased": stuck.documents if stuck else 0,
+        }
 
     async def _purged(self, account: str) -> tuple[str, ZoneInfo]:
         """The account and its time zone; also one that has been deleted, by its id. Raises NotFound, BadField."""

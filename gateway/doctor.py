@@ -18,6 +18,7 @@ from gateway.finding import Finding
 from gateway.isolation import possible
 from gateway.safety import warnings
 from gateway.settings import BadSettingsError, Settings, host_and_port
+from gateway.store import erasures
 from gateway.store.engine import Store
 from gateway.urls import shown
 
@@ -66,7 +67,7 @@ async def examine(settings: Settings) -> list[Finding]:
         *_libraries(),
         _isolation(),
         _data_dir(settings),
-        await _database(settings),
+        *[finding async for finding in _database(settings)],
         *_addresses(settings),
         *_parts(settings),
         *[finding async for finding in _lines(settings)],
@@ -125,13 +126,30 @@ def _data_dir(settings: Settings) -> Finding:
     return Finding("data dir", ok=True, text=str(folder))
 
 
-async def _database(settings: Settings) -> Finding:
+async def _database(settings: Settings) -> AsyncIterator[Finding]:
     try:
         store = await Store.open(settings.database)
     except FaxgateError as error:
-        return Finding("database", ok=False, text=f"FAXGATE_DATABASE_URL: {error}")
-    await store.close()
-    return Finding("database", ok=True, text="SQLite, for one host" if store.sqlite else "PostgreSQL")
+        yield Finding("database", ok=False, text=f"FAXGATE_DATABASE_URL: {error}")
+        return
+    try:
+        async with store.read() as connection:
+            stuck = await erasures.stuck(connection)
+    finally:
+        await store.close()
+    yield Finding("database", ok=True, text="SQLite, for one host" if store.sqlite else "PostgreSQL")
+    if stuck is not None:
+        yield Finding("removed documents", ok=False, text=_not_erased(stuck))
+
+
+def _not_erased(stuck: erasures.Stuck) -> str:
+    first = stuck.first
+    of = f" of fax {first.fax_id}" if first.fax_id else ""
+    return (
+        f"{stuck.documents} of them could not be erased from the documents store: the first {first.key}{of}, removed "
+        f"{first.since:%Y-%m-%d %H:%M} UTC, tried {first.attempts} times: {first.error}. Mend that (permissions, the "
+        f"rights of the bucket); it is tried again at {first.due_at:%Y-%m-%d %H:%M} UTC"
+    )
 
 
 def _addresses(settings: Settings) -> Iterator[Finding]:

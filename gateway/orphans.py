@@ -5,9 +5,11 @@ that names it. It never removes what a row names, whatever the clock of a docume
 import logging
 from datetime import datetime, timedelta
 
+from gateway import erasure
 from gateway.ports import Documents
-from gateway.store import references
+from gateway.store import erasures, references
 from gateway.store.engine import Store
+from gateway.store.erasures import Erasure
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +35,10 @@ async def sweep(store: Store, documents: Documents, now: datetime, look_back: ti
         orphans -= named
     found = sorted(orphans)
     for first in range(0, len(found), AT_ONCE):
-        await documents.delete(found[first : first + AT_ONCE])
+        async with store.begin() as connection:
+            some = found[first : first + AT_ONCE]
+            await erasures.add(connection, [Erasure(key=key, since=now, due_at=now) for key in some])
+    await erasure.erase_due(store, documents, now)
     if found:
-        log.warning("%d documents that no fax names were removed, the first of them %s", len(found), found[0])
+        log.warning("%d documents that no fax names go, the first of them %s", len(found), found[0])
     return len(found)

@@ -168,7 +168,8 @@ class Documents(Protocol):
         ...
 
     async def delete(self, keys: Sequence[str]) -> None:
-        """Remove for good; missing keys are no error."""
+        """Remove for good, also after a power cut; missing keys are no error. Raises OurTrouble where one of them
+        cannot be, and then others may be gone or not."""
         ...
 
     def stored(self, since: datetime) -> AsyncIterator[tuple[str, datetime]]:

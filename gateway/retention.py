@@ -3,12 +3,14 @@ time that the operator names.
 
 Removed is what `gateway.removal` removes, of faxes that have ended and of which nobody has still to be told, and the
 smtplog entries of mails that have no fax any more. Call records and the audit log stay. Several processes may do it at
-once: what one has removed the other does not find.
+once: what one has removed the other does not find. The documents are erased when all faxes of a turn are removed, with
+no write waiting: one that the store cannot erase holds up nothing (`gateway.erasure`).
 """
 
 import logging
 from datetime import datetime, timedelta
 
+from gateway import erasure
 from gateway.audit import GATEWAY, Actor
 from gateway.errors import Conflict, FaxgateError, NotFound
 from gateway.removal import Removal
@@ -38,6 +40,7 @@ async def expire(removal: Removal) -> int:
             removed += await purge(removal, account_id, before, most=MOST_A_TURN - removed) if due else 0
         except (FaxgateError, OSError) as error:  # one account's trouble is not the others'
             log.error("what account %s does not keep: %s %s", account_id, error, getattr(error, "detail", ""))
+    await erasure.erase_due(removal.store, removal.documents, removal.clock.now())
     return removed
 
 
@@ -53,21 +56,22 @@ async def clear_unowned(removal: Removal) -> int:
     for account_id in gone:
         while some := await purge(removal, account_id, now):
             removed += some
+    await erasure.erase_due(removal.store, removal.documents, removal.clock.now())
     return removed
 
 
 async def purge(
     removal: Removal, account_id: str, before: datetime, *, actor: Actor = GATEWAY, most: int = MOST_A_TURN
 ) -> int:
-    """Remove faxes of the account that ended before then, at most so many, and what is told of them; how many. Raises
-    OurTrouble."""
+    """Remove faxes of the account that ended before then, at most so many, and what is told of them; how many. Their
+    documents are left to be erased (`gateway.erasure`). Raises OurTrouble."""
     removed, passed_over = 0, ""
     while removed < most:
         async with removal.store.read() as connection:
             found = await expiry.ended_before(connection, account_id, before, passed_over, min(AT_ONCE, most - removed))
         for fax_id, direction in found:
-            try:
-                await removal.remove(account_id, fax_id, direction, actor, lambda _: None)
+            try:  # a transaction each: a mail that comes in waits for one of them at most
+                await removal.take_away(account_id, fax_id, direction, actor, lambda _: None)
             except (NotFound, LostClaim):
                 continue  # another process was quicker
             except Conflict as error:  # its document is needed just now: the next turn finds it again

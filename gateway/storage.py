@@ -82,8 +82,8 @@ class FileDocuments:
         return path
 
     async def delete(self, keys: Sequence[str]) -> None:
-        for key in keys:
-            (self._folder / key).unlink(missing_ok=True)
+        if keys:
+            await asyncio.get_running_loop().run_in_executor(self._threads, self._delete, keys)
 
     async def stored(self, since: datetime) -> AsyncIterator[tuple[str, datetime]]:
         for day in await asyncio.to_thread(lambda: sorted(self._folder.iterdir())):
@@ -105,6 +105,22 @@ class FileDocuments:
                 file.flush()
                 os.fsync(file.fileno())
         _sync(path.parent)
+
+    def _delete(self, keys: Sequence[str]) -> None:
+        troubles = []
+        for key in keys:
+            try:
+                (self._folder / key).unlink(missing_ok=True)
+            except OSError as error:
+                troubles.append(str(error))
+        try:
+            for folder in sorted({(self._folder / key).parent for key in keys}):
+                if folder.is_dir():  # else a power cut could bring back what nobody knows of any more
+                    _sync(folder)
+        except OSError as error:
+            troubles.append(str(error))
+        if troubles:
+            raise OurTrouble("The documents cannot be removed right now.", detail=troubles[0])
 
 
 def _files(day: Path) -> list[tuple[str, datetime]]:

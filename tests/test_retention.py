@@ -187,16 +187,6 @@ class Broken(FileDocuments):
         await super().delete(keys)
 
 
-async def test_the_trouble_of_one_account_is_not_the_others(removal: Removal, seed: Seed, tmp_path: Path) -> None:
-    one, other = [await keeping(removal.store, await seed.account()) for _ in range(2)]
-    stuck = await ended(removal, seed, one, OLD)
-    await ended(removal, seed, other, OLD)
-    broken = replace(removal, documents=Broken(tmp_path / "documents", (stuck.pdf_key,)))
-    assert await retention.expire(broken) == 1
-    assert await left(removal) == {stuck.id}
-    assert await retention.expire(removal) == 1
-
-
 async def test_notices_of_no_fax_go_too(removal: Removal, seed: Seed) -> None:
     account = await keeping(removal.store, await seed.account())
     now = removal.clock.now()

@@ -239,6 +239,21 @@ fax = Table(
     _index_of_junk("ix_fax_junk_told_at", "junk_told_at", "faxbox_id", "ended_at"),
 )
 
+erasure = Table(
+    "erasure",
+    metadata,
+    # A document that no fax names any more, until the documents store has erased it.
+    Column("key", Text, primary_key=True),
+    _id("account_id", nullable=False),
+    # Empty where no fax ever named it.
+    _id("fax_id", nullable=False),
+    Column("since", Utc, nullable=False),
+    Column("due_at", Utc, nullable=False, index=True),
+    # How often it could not be erased, and why not.
+    Column("attempts", Integer, nullable=False),
+    _text("error"),
+)
+
 junk_digest = Table(
     "junk_digest",
     metadata,
