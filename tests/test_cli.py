@@ -1,4 +1,4 @@
-"""The command line, as a process: what it prints, and how it fails."""
+"""The command line: what it prints, and how it fails; as a process where it is started, stopped or has none of us."""
 
 import json
 import os
@@ -8,32 +8,42 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.app import App
 from gateway.documents.linetime import CALL_SECONDS
+from gateway.settings import BadSettingsError, read
+from tests.commands import Done, run
 from tests.documents import papers
 
-Faxgate = Callable[..., subprocess.CompletedProcess[str]]
+Faxgate = Callable[..., Done]
 
 
 @pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    return {**os.environ, "FAXGATE_DATA_DIR": str(tmp_path / "var")}
+def settings(tmp_path: Path) -> dict[str, str]:
+    """Variables, as they are named in the environment."""
+    return {"FAXGATE_DATA_DIR": str(tmp_path / "var")}
 
 
 @pytest.fixture
-def faxgate(tmp_path: Path, environment: dict[str, str]) -> Faxgate:
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "gateway.cli", *arguments]
+def faxgate(tmp_path: Path, settings: dict[str, str]) -> Faxgate:
+    return partial(run, folder=tmp_path, settings=settings)
+
+
+@pytest.fixture
+def process(tmp_path: Path, settings: dict[str, str]) -> Faxgate:
+    def started(*arguments: str) -> Done:
+        command, environment = [sys.executable, "-m", "gateway.cli", *arguments], {**os.environ, **settings}
         return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
 
-    return run
+    return started
 
 
-def made(done: subprocess.CompletedProcess[str]) -> Any:
+def made(done: Done) -> Any:
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -89,10 +99,10 @@ def test_a_line_is_drained_and_resumed(faxgate: Faxgate) -> None:
 
 
 def test_documents_are_compared_where_there_is_no_ghostscript(
-    faxgate: Faxgate, environment: dict[str, str], tmp_path: Path
+    faxgate: Faxgate, settings: dict[str, str], tmp_path: Path
 ) -> None:
     (tmp_path / "letter.pdf").write_bytes(papers.letter(2))
-    environment["PATH"] = str(tmp_path)
+    settings["PATH"] = str(tmp_path)
     options = ("--resolution", "standard", "--look", "text", "--out", "pictures")
     *pages, call = made(done := faxgate("compare", "letter.pdf", *options))
     assert "Ghostscript (gs) is not installed" in done.stderr
@@ -107,15 +117,13 @@ def test_documents_are_compared_where_there_is_no_ghostscript(
 
 
 def test_a_drained_line_that_is_no_longer_configured_can_be_resumed(
-    faxgate: Faxgate, environment: dict[str, str], tmp_path: Path
+    faxgate: Faxgate, settings: dict[str, str], tmp_path: Path
 ) -> None:
     name = "freeswitch://fs.example.com:8021"
-    environment["FAXGATE_LINES"] = (
-        f"freeswitch://:secret@fs.example.com?dial=sofia/gateway/x/{{number}}&spool={tmp_path}"
-    )
+    settings["FAXGATE_LINES"] = f"freeswitch://:secret@fs.example.com?dial=sofia/gateway/x/{{number}}&spool={tmp_path}"
     drained = made(faxgate("line", "drain", name))
     assert (drained["name"], drained["configured"]) == (name, True)
-    del environment["FAXGATE_LINES"]
+    del settings["FAXGATE_LINES"]
     listed = faxgate("line", "list")
     assert [(line["name"], line["configured"], line["draining"]) for line in made(listed)] == [
         ("loopback", True, False),
@@ -148,25 +156,26 @@ def test_a_wrong_value_is_named(faxgate: Faxgate, arguments: tuple[str, ...], co
     assert "Traceback" not in done.stderr
 
 
-def test_what_somebody_has_cannot_be_taken(faxgate: Faxgate) -> None:
-    made(faxgate("account", "add", "One", "--domain", "fax.example.com"))
-    done = faxgate("account", "add", "Two", "--domain", "FAX.example.com")
+def test_what_somebody_has_cannot_be_taken(process: Faxgate, faxgate: Faxgate) -> None:
+    made(process("account", "add", "One", "--domain", "fax.example.com"))
+    done = process("account", "add", "Two", "--domain", "FAX.example.com")
     assert done.returncode == 1
     assert "fax.example.com is taken" in done.stderr
     assert len(made(faxgate("account", "list"))) == 1
 
 
-def test_a_bad_setting_stops_the_start(faxgate: Faxgate, environment: dict[str, str]) -> None:
-    for name, value in (
-        ("FAXGATE_LINES", "carrier-pigeon://"),
-        ("FAXGATE_MAIL_URL", "gopher://relay"),
-        ("FAXGATE_SMTP_TLS_CERT", "no/such.pem"),
-    ):
-        environment[name] = value
-        done = faxgate("serve")
-        assert done.returncode == 1
-        assert name in done.stderr
-        del environment[name]
+def test_a_bad_setting_stops_the_start(process: Faxgate, settings: dict[str, str]) -> None:
+    settings["FAXGATE_LINES"] = "carrier-pigeon://"
+    done = process("serve")
+    assert done.returncode == 1
+    assert "FAXGATE_LINES" in done.stderr
+
+
+@pytest.mark.parametrize(("name", "value"), [("mail_url", "gopher://relay"), ("smtp_tls_cert", "no/such.pem")])
+async def test_what_cannot_be_built_is_named_by_its_setting(tmp_path: Path, name: str, value: str) -> None:
+    app = App(read(data_dir=tmp_path, **{name: value}))
+    with pytest.raises(BadSettingsError, match=f"FAXGATE_{name.upper()}"):
+        await app.start()
 
 
 def test_the_doctor_finds_everything_here(faxgate: Faxgate) -> None:
@@ -177,8 +186,8 @@ def test_the_doctor_finds_everything_here(faxgate: Faxgate) -> None:
     assert {"LibreOffice", "documents' isolation"} <= findings.keys()
 
 
-def test_the_doctor_names_what_is_unsafe(faxgate: Faxgate, environment: dict[str, str]) -> None:
-    environment["FAXGATE_TRUSTED_NETWORKS"] = "0.0.0.0/0"
+def test_the_doctor_names_what_is_unsafe(faxgate: Faxgate, settings: dict[str, str]) -> None:
+    settings["FAXGATE_TRUSTED_NETWORKS"] = "0.0.0.0/0"
     unsafe = [one for one in made(faxgate("doctor")) if one["name"] == "trusted networks" and not one["safe"]]
     assert ["0.0.0.0/0" in one["text"] for one in unsafe] == [True]
 
@@ -186,19 +195,20 @@ def test_the_doctor_names_what_is_unsafe(faxgate: Faxgate, environment: dict[str
 class Serving:
     """`faxgate serve` with a call under way."""
 
-    def __init__(self, faxgate: Faxgate, environment: dict[str, str], folder: Path) -> None:
+    def __init__(self, faxgate: Faxgate, settings: dict[str, str], folder: Path) -> None:
         with socket.socket() as smtp, socket.socket() as api:
             smtp.bind(("127.0.0.1", 0))
             api.bind(("127.0.0.1", 0))
-            environment["FAXGATE_SMTP_LISTEN"] = f"127.0.0.1:{smtp.getsockname()[1]}"
-            environment["FAXGATE_API_LISTEN"] = f"127.0.0.1:{api.getsockname()[1]}"
-        environment["FAXGATE_LINES"] = "loopback://?pace=realtime"
+            settings["FAXGATE_SMTP_LISTEN"] = f"127.0.0.1:{smtp.getsockname()[1]}"
+            settings["FAXGATE_API_LISTEN"] = f"127.0.0.1:{api.getsockname()[1]}"
+        settings["FAXGATE_LINES"] = "loopback://?pace=realtime"
         self._faxgate = faxgate
         account = made(faxgate("account", "add", "A"))
         box = made(faxgate("faxbox", "add", account["id"], "B"))
         (folder / "letter.pdf").write_bytes(papers.letter())
         made(faxgate("send", "letter.pdf", "--to", "+12025550190", "--faxbox", box["id"]))
         command = [sys.executable, "-m", "gateway.cli", "serve"]
+        environment = {**os.environ, **settings}
         self.process = subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
         self.wait_for_line(": answered")
 
@@ -222,8 +232,8 @@ class Serving:
 
 
 @pytest.fixture
-def serving(faxgate: Faxgate, environment: dict[str, str], tmp_path: Path) -> Serving:
-    return Serving(faxgate, environment, tmp_path)
+def serving(faxgate: Faxgate, settings: dict[str, str], tmp_path: Path) -> Serving:
+    return Serving(faxgate, settings, tmp_path)
 
 
 def test_sigterm_lets_a_call_go_on_to_its_end(serving: Serving) -> None:
@@ -242,10 +252,10 @@ def test_a_second_sigterm_hangs_up_and_the_fax_goes_back_into_the_queue(serving:
     assert serving.outbound() == {"pending": 1}
 
 
-def test_the_letters_can_be_seen(faxgate: Faxgate, tmp_path: Path, environment: dict[str, str]) -> None:
+def test_the_letters_can_be_seen(faxgate: Faxgate, tmp_path: Path, settings: dict[str, str]) -> None:
     folder = tmp_path / "templates" / "mail"
     folder.mkdir(parents=True)
-    environment["FAXGATE_TEMPLATES_DIR"] = str(folder.parent)
+    settings["FAXGATE_TEMPLATES_DIR"] = str(folder.parent)
     (folder / "receipt.txt").write_text("Through: {{ to }}\n")
     letters = made(faxgate("letters", "--out", "seen"))
     assert [one["text"] for one in letters if one["letter"] == "receipt"] == ["Through: +1 202-555-0190\n"]

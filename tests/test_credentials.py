@@ -1,9 +1,6 @@
 """Credentials: made, changed and deleted, also on the command line; their passwords."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +12,7 @@ from gateway.credentials import MOST_PEERS, Credentials
 from gateway.errors import BadField, Conflict, NotFound
 from gateway.store.engine import Store
 from gateway.store.wake import Wake
+from tests.commands import run
 from tests.conftest import MovedClock
 
 GIVEN = "correct horse battery"
@@ -141,15 +139,8 @@ def test_passwords_are_compared_as_people_type_them() -> None:
 
 def test_on_the_command_line(tmp_path: Path) -> None:
     def faxgate(*arguments: str, given: str = "") -> Any:
-        done = subprocess.run(
-            [sys.executable, "-m", "gateway.cli", *arguments],
-            cwd=tmp_path,
-            env={**os.environ, "FAXGATE_DATA_DIR": str(tmp_path / "var")},
-            input=given,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        done = run(*arguments, folder=tmp_path, settings={"FAXGATE_DATA_DIR": str(tmp_path / "var")}, given=given)
+        assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
     faxgate("account", "add", "Practice")
