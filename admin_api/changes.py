@@ -5,6 +5,7 @@ it says what is there already, and refused (400, by its name) when it says anyth
 """
 
 from collections.abc import Collection, Mapping
+from functools import cache
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, Field, create_model
@@ -39,6 +40,7 @@ def of_fields(model: type[Model], data: Mapping[str, Any], shown: Mapping[str, A
     return validated(model, without_nulls({name: value for name, value in data.items() if name not in fixed}))
 
 
+@cache
 def partial_of(model: type[BaseModel]) -> type[BaseModel]:
     """What a PATCH takes of the model: any of its fields, or null, which clears one. Describes it; what comes of the
     patch is checked by the model itself."""

@@ -6,7 +6,6 @@ Any 2xx is an answer that it was taken; a redirect is not followed, 410 and othe
 
 import asyncio
 import json
-import ssl
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -15,7 +14,7 @@ from urllib.parse import urlencode
 import httpcore
 import httpx
 
-from gateway.fetching import TIMEOUTS, Network, NotRetrieved, PublicNetwork, Resolve, resolve
+from gateway.fetching import TIMEOUTS, Network, NotRetrieved, PublicNetwork, Resolve, public_trust, resolve
 from gateway.ports import CallbackOrder, DelayedDeliveryError, RefusedDeliveryError
 from gateway.signing import signed
 
@@ -41,7 +40,7 @@ class HttpCallbacks:
     ) -> None:
         self._network = PublicNetwork(allowed, resolve)
         self._total, self._answer = total_seconds, answer_seconds
-        self._tls = ssl.create_default_context()
+        self._tls = public_trust()
 
     async def close(self) -> None:
         """Nothing is kept open."""

@@ -13,6 +13,7 @@ import re
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote
@@ -167,6 +168,13 @@ class PublicNetwork(httpcore.AsyncNetworkBackend):
         return any(_within(form, self._allowed) for form in forms) or not is_internal(address)
 
 
+@cache
+def public_trust() -> ssl.SSLContext:
+    """For HTTPS to whoever the system's certificates vouch for. Read once in a process: it takes longer than most
+    requests."""
+    return ssl.create_default_context()
+
+
 class Fetcher:
     """Fetches documents. Holds nothing open between two of them."""
 
@@ -175,7 +183,7 @@ class Fetcher:
     ) -> None:
         self._network = PublicNetwork(allowed, resolve)
         self._most = most_bytes
-        self._tls = ssl.create_default_context()
+        self._tls = public_trust()
 
     async def fetch(self, request: DocumentRequest, into: Path) -> str:
         """Write the document to the file `into`; returns its name, made from the URL. Raises NotRetrieved."""

@@ -28,7 +28,7 @@ async def client(store: Store, documents: Documents, wake: Wake, clock: MovedClo
     """A server whose clock the test moves."""
     server = Server(api(store, documents, clock, wake=wake))
     await server.start("127.0.0.1", 0)
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}") as connected:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", verify=False) as connected:
         yield connected
     await server.stop()
 
