@@ -84,11 +84,13 @@ class App:
         roles: Collection[str] = ROLES,
         clock: Clock | None = None,
         lines: list[Line] | None = None,
+        sandbox: Sandbox | None = None,
     ) -> None:
         self.settings = settings
         self.clock = clock or Clock()
         self._roles = frozenset(roles)
         self._lines = lines
+        self.sandbox = sandbox or Sandbox(preload=(*PRELOAD, *SMTP_PRELOAD))
         self._stack = AsyncExitStack()
         self._smtp: SmtpServer | None = None
         self._dispatcher: Dispatcher | None = None
@@ -127,7 +129,6 @@ class App:
         spool.mkdir(exist_ok=True, mode=0o700)
         await asyncio.to_thread(remove_abandoned, spool, self.clock.now().timestamp())
         if self._roles & {"smtp", "worker", "api"}:
-            self.sandbox = Sandbox(preload=(*PRELOAD, *SMTP_PRELOAD))
             await self.sandbox.start()
             self._stack.push_async_callback(self.sandbox.stop)
             well, text = about_office()

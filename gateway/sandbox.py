@@ -20,14 +20,14 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import TypeVar, TypeVarTuple, cast
+from typing import Protocol, TypeVar, TypeVarTuple, cast
 
 from gateway import unpickling
 from gateway.errors import DocumentRefused, FaxgateError, OurTrouble
 from gateway.languages import said
 from gateway.sandboxed import KILL, LENGTH, ORDER, READY, REPORT, START, Job, Limits, Outcome, Reply
 
-__all__ = ["DOCUMENT", "QUICK", "Limits", "Sandbox"]
+__all__ = ["DOCUMENT", "QUICK", "Boot", "Limits", "Process", "Sandbox"]
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -61,12 +61,49 @@ serve(int(sys.argv[1]), json.loads(sys.argv[3]))
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
+class Process(Protocol):
+    """The forking server's process."""
+
+    def kill(self) -> None: ...
+
+    def wait(self) -> object: ...
+
+
+Boot = Callable[[socket.socket, Sequence[str]], Process]
+"""Starts a forking server (`gateway.sandboxed.serve`), given its end of the control socket and what it preloads."""
+
+
+def boot(control: socket.socket, preload: Sequence[str]) -> Process:
+    """From nothing: a new interpreter, which imports all that it needs."""
+    return subprocess.Popen(  # noqa: S603  # our own interpreter
+        [sys.executable, "-c", _BOOT, str(control.fileno()), json.dumps(sys.path), json.dumps(list(preload))],
+        pass_fds=[control.fileno()],
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def environment() -> dict[str, str]:
+    """Ours less our settings and those of S3 and PostgreSQL, among them passwords: no worker needs any."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("FAXGATE_", "AWS_", "PG"))}
+    return ours | _ONE_THREAD
+
+
 class Sandbox:
     """Worker processes for hostile input. Belongs to one event loop."""
 
-    def __init__(self, children: int = os.cpu_count() or 1, quick: int = 2, preload: Sequence[str] = PRELOAD) -> None:
+    def __init__(
+        self,
+        children: int = os.cpu_count() or 1,
+        quick: int = 2,
+        preload: Sequence[str] = PRELOAD,
+        boot: Boot = boot,
+    ) -> None:
         """`children` jobs of `run` at once, others wait; `quick` children kept ready beside them."""
         self._preload = preload
+        self._boot = boot
         self._slots = asyncio.Semaphore(children)
         self._quick_slots = asyncio.Semaphore(quick)
         self._quick = quick
@@ -152,24 +189,17 @@ class Sandbox:
         if not self._running:
             raise OurTrouble("The worker processes are stopped.")
         if self._server is None or self._server.gone:
-            self._server = _Server(self._preload)
+            self._server = _Server(self._boot, self._preload)
         return self._server
 
 
 class _Server:
     """The process that forks, seen from here."""
 
-    def __init__(self, preload: Sequence[str]) -> None:
+    def __init__(self, boot: Boot, preload: Sequence[str]) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(  # noqa: S603  # our own interpreter
-                [sys.executable, "-c", _BOOT, str(theirs.fileno()), json.dumps(sys.path), json.dumps(list(preload))],
-                pass_fds=[theirs.fileno()],
-                env=_without_secrets() | _ONE_THREAD,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                start_new_session=True,
-            )
+            self._process = boot(theirs, preload)
         ours.setblocking(False)
         self._control = ours
         self._ids = itertools.count(1)
@@ -228,11 +258,6 @@ class _Server:
         for child in self._children.values():
             child.ended.set_result(None)
         self._children.clear()
-
-
-def _without_secrets() -> dict[str, str]:
-    """The environment less our settings and those of S3 and PostgreSQL, among them passwords: no worker needs any."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("FAXGATE_", "AWS_", "PG"))}
 
 
 class _Child:

@@ -17,6 +17,7 @@ from gateway.ids import new_id
 from gateway.store.engine import Store
 from gateway.store.tables import metadata
 from gateway.store.wake import Wake
+from tests.warm import WarmServers
 
 settings.register_profile("faxgate", deadline=None, print_blob=True)
 settings.load_profile("faxgate")
@@ -122,6 +123,14 @@ async def wake(database_url: str) -> AsyncIterator[Wake]:
     await wake.start()
     yield wake
     await wake.stop()
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[WarmServers]:
+    """For a `Sandbox(boot=warm.boot)`, which is there at once."""
+    servers = WarmServers()
+    yield servers
+    servers.close()
 
 
 class MovedClock(Clock):

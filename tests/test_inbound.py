@@ -22,6 +22,7 @@ from gateway.store.wake import Wake
 from tests.conftest import MovedClock
 from tests.lines.bench import draw_fax
 from tests.reading import all_faxes
+from tests.warm import WarmServers
 
 NUMBER = "+15551230001"
 RESULT = CallResult(success=True, answered=True, pages=1, total_pages=1, result_code=0, rate=14400)
@@ -46,10 +47,10 @@ async def box(store: Store, clock: MovedClock) -> Faxbox:
 
 @pytest.fixture
 async def two(
-    store: Store, database_url: str, wake: Wake, clock: MovedClock, tmp_path: Path, box: Faxbox
+    store: Store, database_url: str, wake: Wake, clock: MovedClock, tmp_path: Path, box: Faxbox, warm: WarmServers
 ) -> AsyncIterator[tuple[Inbound, Inbound]]:
     """The incoming sides of two processes."""
-    sandbox, other = Sandbox(), await Store.open(database_url)
+    sandbox, other = Sandbox(boot=warm.boot), await Store.open(database_url)
     await sandbox.start()
     (tmp_path / "spool").mkdir()
     one = Inbound(

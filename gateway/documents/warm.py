@@ -1,5 +1,6 @@
 """What the first document costs a process beside itself, paid once by the one that all workers are forked from."""
 
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,6 +11,7 @@ from gateway.documents.kinds import Kind
 from gateway.documents.prepare import prepare
 
 
+@cache
 def warm_up() -> None:
     """Prepare a page of our own: libraries set up their tables, read the fonts, and take the memory that they keep."""
     with TemporaryDirectory(prefix="faxgate-") as name:

@@ -20,19 +20,20 @@ from gateway.storage import key_for
 from gateway.store import faxes
 from gateway.store.engine import Store
 from tests.api.house import SUBMITTED, House
+from tests.warm import WarmServers
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 """Nothing here depends on the database: the tests of the store run on both."""
 
 
 @pytest.fixture
-async def pictures(store: Store, documents: Documents) -> AsyncIterator[httpx.AsyncClient]:
+async def pictures(store: Store, documents: Documents, warm: WarmServers) -> AsyncIterator[httpx.AsyncClient]:
     """A client of an API that has a sandbox."""
-    sandbox = Sandbox(children=1, quick=0)
+    sandbox = Sandbox(children=1, quick=0, boot=warm.boot)
     await sandbox.start()
     server = Server(api(store, documents, Clock(), sandbox=sandbox))
     await server.start("127.0.0.1", 0)
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}") as connected:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", verify=False) as connected:
         yield connected
     await server.stop()
     await sandbox.stop()

@@ -33,16 +33,19 @@ from tests.api.house import AS_SUPERUSER, SUBMITTED, House, previews_of
 from tests.api.test_openapi import fuzz, operations
 from tests.documents import papers
 from tests.reading import all_faxes
+from tests.warm import WarmServers
 
 ASKED = {"to_number": "(202) 555-0190", "from_number": "15551230001"}
 AT_URL = {**ASKED, "document": {"url": "http://documents.example/fax.pdf", "method": "get"}}
 
 
 @pytest.fixture
-async def server(store: Store, documents: Documents, wake: Wake, tmp_path: Path) -> AsyncIterator[Server]:
+async def server(
+    store: Store, documents: Documents, wake: Wake, tmp_path: Path, warm: WarmServers
+) -> AsyncIterator[Server]:
     spool = tmp_path / "spool"
     spool.mkdir()
-    sandbox = Sandbox()
+    sandbox = Sandbox(boot=warm.boot)
     await sandbox.start()
     submissions = Submissions(store, documents, wake, Clock(), operator=NOBODY)
     await submissions.start()

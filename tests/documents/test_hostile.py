@@ -20,13 +20,14 @@ from gateway.errors import DocumentRefused
 from gateway.sandbox import PRELOAD, Limits, Sandbox
 from tests.documents import papers
 from tests.documents.papers import arrow, image_bytes
+from tests.warm import WarmServers
 
 LIMITS = Limits(cpu=5, wall=15)
 
 
 @pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    sandbox = Sandbox(children=1, quick=1, preload=PRELOAD)
+async def sandbox(warm: WarmServers) -> AsyncIterator[Sandbox]:
+    sandbox = Sandbox(children=1, quick=1, boot=warm.boot)
     await sandbox.start()
     yield sandbox
     await sandbox.stop()

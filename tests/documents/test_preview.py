@@ -16,6 +16,7 @@ from gateway.documents.rendering import Rendering, Resolution
 from gateway.errors import NotFound, OurTrouble
 from gateway.sandbox import Sandbox
 from tests.documents import papers
+from tests.warm import WarmServers
 
 BOX = b"144 400 144 144 re f\n"
 """Black, two inches wide and high."""
@@ -88,8 +89,8 @@ def test_a_resolution_that_cannot_be_makes_no_huge_picture(tmp_path: Path) -> No
         assert max(shown(thumbnail_png(tmp_path / "in.tif", 1)).shape) == THUMBNAIL
 
 
-async def test_in_the_sandbox(tmp_path: Path) -> None:
-    sandbox = Sandbox(children=1, quick=0)
+async def test_in_the_sandbox(tmp_path: Path, warm: WarmServers) -> None:
+    sandbox = Sandbox(children=1, quick=0, boot=warm.boot)
     await sandbox.start()
     try:
         papers.file(tmp_path / "fax.tif", b"no TIFF at all")

@@ -14,13 +14,14 @@ from smtp.message import Message, Options, read
 from smtp.policy import Limits
 from tests.smtp.conftest import Door, running
 from tests.smtp.mails import octets, pdf, with_pdf, written
+from tests.warm import WarmServers
 
 NUMBER = "+15551234567@fax.example.com"
 
 
 @pytest.fixture
-async def sandboxed(tmp_path: Path) -> AsyncIterator[Door]:
-    sandbox = Sandbox(quick=1, preload=("gateway.documents.inspect", "smtp.message"))
+async def sandboxed(tmp_path: Path, warm: WarmServers) -> AsyncIterator[Door]:
+    sandbox = Sandbox(quick=1, preload=("gateway.documents.inspect", "smtp.message"), boot=warm.boot)
     await sandbox.start()
 
     async def parse(content: bytes | Path, options: Options) -> Message:
@@ -61,8 +62,8 @@ async def test_aiosmtplib_with_utf8_and_a_large_mail(sandboxed: Door) -> None:
     assert sandboxed.submissions.spooled == [pdf(filler=b"\r\n.x" * 100_000)]
 
 
-async def test_a_document_that_takes_too_long_is_left_to_the_rendering(tmp_path: Path) -> None:
-    sandbox = Sandbox(quick=1, preload=("gateway.documents.inspect", "smtp.message"))
+async def test_a_document_that_takes_too_long_is_left_to_the_rendering(tmp_path: Path, warm: WarmServers) -> None:
+    sandbox = Sandbox(quick=1, preload=("gateway.documents.inspect", "smtp.message"), boot=warm.boot)
     await sandbox.start()
 
     async def parse(content: bytes | Path, options: Options) -> Message:

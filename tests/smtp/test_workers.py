@@ -18,13 +18,14 @@ from smtp.workers import SandboxedWorkers
 from tests.nameserver import NameServer, serving
 from tests.smtp.clinic import dkim, publish
 from tests.smtp.here import Here
+from tests.warm import WarmServers
 
 CLIENT = Client(host="127.0.0.5", peer="127.0.0.5:25", helo="mail.example.com")
 
 
 @pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    sandbox = Sandbox(children=1, quick=1, preload=("smtp.claims", "smtp.dkim", "smtp.spf"))
+async def sandbox(warm: WarmServers) -> AsyncIterator[Sandbox]:
+    sandbox = Sandbox(children=1, quick=1, preload=("smtp.claims", "smtp.dkim", "smtp.spf"), boot=warm.boot)
     await sandbox.start()
     yield sandbox
     await sandbox.stop()

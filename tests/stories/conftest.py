@@ -18,11 +18,12 @@ import pytest
 
 from gateway.accounts import Account, Faxbox
 from gateway.administration import Administration
-from gateway.app import App
+from gateway.app import SMTP_PRELOAD, App
 from gateway.audit import AuditEntry
 from gateway.fax import Attempt, CallResult, Direction, Fax, Progress, Status
 from gateway.lines.loopback import LoopbackLine
 from gateway.ports import CallOrder, CallRecord, LineStatus
+from gateway.sandbox import PRELOAD, Sandbox
 from gateway.settings import read
 from gateway.smtplog import SmtplogEntry
 from gateway.store import attempts, audit, smtplog
@@ -30,6 +31,7 @@ from gateway.store.listing import Window
 from tests.conftest import MovedClock
 from tests.documents import papers
 from tests.reading import all_faxes
+from tests.warm import WarmServers
 
 T = TypeVar("T")
 
@@ -210,6 +212,11 @@ def settings_beside() -> dict[str, object]:
 
 
 @pytest.fixture
+def sandbox(warm: WarmServers) -> Sandbox:
+    return Sandbox(preload=(*PRELOAD, *SMTP_PRELOAD), boot=warm.boot)
+
+
+@pytest.fixture
 async def house(
     tmp_path: Path,
     database_url: str,
@@ -217,6 +224,7 @@ async def house(
     lines_url: str,
     bounce_domain: str,
     settings_beside: dict[str, object],
+    sandbox: Sandbox,
 ) -> AsyncIterator[House]:
     settings = read(
         data_dir=tmp_path,
@@ -231,7 +239,7 @@ async def house(
     )
     line, spare = scripted(lines_url, tmp_path / "lines"), scripted("loopback://?channels=1", tmp_path / "spare")
     spare.name = "spare"
-    app = App(settings, clock=clock, lines=[line, spare])
+    app = App(settings, clock=clock, lines=[line, spare], sandbox=sandbox)
     await app.start()
     administration = Administration(app.store, app.wake, clock)
     account, _ = await administration.add_account("Practice", domains=["fax.example.com"], timezone="Europe/Paris")

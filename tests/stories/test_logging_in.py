@@ -18,6 +18,7 @@ from gateway.administration import Administration
 from gateway.app import App
 from gateway.credentials import Credentials
 from gateway.fax import Status
+from gateway.sandbox import Sandbox
 from gateway.settings import BadSettingsError, read
 from gateway.smtplog import SmtplogEntry
 from gateway.store import audit, smtplog
@@ -61,7 +62,7 @@ class Secured(House):
 
 
 @pytest.fixture
-async def secured(tmp_path: Path, sqlite_template: Path, clock: MovedClock) -> AsyncIterator[Secured]:
+async def secured(tmp_path: Path, sqlite_template: Path, clock: MovedClock, sandbox: Sandbox) -> AsyncIterator[Secured]:
     (tmp_path / "faxgate.db").write_bytes(sqlite_template.read_bytes())
     certificate = tmp_path / "listener.pem"
     AUTHORITY.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(certificate))
@@ -77,7 +78,7 @@ async def secured(tmp_path: Path, sqlite_template: Path, clock: MovedClock) -> A
     )
     line, spare = scripted("loopback://?pace=fast", tmp_path / "l"), scripted("loopback://?channels=1", tmp_path / "s")
     spare.name = "spare"
-    app = App(settings, clock=clock, lines=[line, spare])
+    app = App(settings, clock=clock, lines=[line, spare], sandbox=sandbox)
     await app.start()
     administration, credentials = Administration(app.store, app.wake, clock), Credentials(app.store, clock)
     practice, _ = await administration.add_account("Practice", domains=["fax.example.com"])

@@ -20,6 +20,7 @@ from gateway.app import App
 from gateway.fax import Direction, DocumentRequest, Fax, Status
 from gateway.ids import new_id
 from gateway.lines.loopback import LoopbackLine
+from gateway.sandbox import Sandbox
 from gateway.settings import read
 from gateway.store import accounts, attempts, faxes
 from tests.conftest import MovedClock
@@ -92,7 +93,7 @@ def lines_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 async def office(
-    tmp_path: Path, database_url: str, clock: MovedClock, fetch_allow: str, lines_url: str
+    tmp_path: Path, database_url: str, clock: MovedClock, fetch_allow: str, lines_url: str, sandbox: Sandbox
 ) -> AsyncIterator[Office]:
     settings = read(
         data_dir=tmp_path,
@@ -102,14 +103,14 @@ async def office(
         smtp_hostname="fax.example.com",
         fetch_allow=fetch_allow,
     )
-    app = App(settings, clock=clock, lines=[LoopbackLine.from_url(lines_url, tmp_path / "lines")])
+    app = App(settings, clock=clock, lines=[LoopbackLine.from_url(lines_url, tmp_path / "lines")], sandbox=sandbox)
     await app.start()
     administration = Administration(app.store, app.wake, clock)
     account, token = await administration.add_account("Portal", domains=["fax.example.com"])
     for name, number in (("Alice", ALICE), ("Bob", BOB)):
         await administration.add_faxbox(account.id, name, numbers=[number])
     base = f"http://{app.addresses.api}/v2/accounts/{account.id}/faxes"
-    async with httpx.AsyncClient(base_url=base, headers={"X-Auth-Token": token}) as client:
+    async with httpx.AsyncClient(base_url=base, headers={"X-Auth-Token": token}, verify=False) as client:
         yield Office(app, clock, client, token, account.id)
     await app.stop()
 
