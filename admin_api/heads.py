@@ -1,5 +1,8 @@
 """The most that the head of a request may be. h11 keeps no more than 16 KiB of a head that has no end yet, but takes
 whatever ends within one read; here the bound is the same however it came.
+
+Refused is also a head that says twice how long its body is: a proxy before us may see one request where we see two, and
+the second is not one that it has let pass (RFC 9112 6.1, 11.2). Nothing more is heard on its connection.
 """
 
 from starlette.requests import Request
@@ -22,15 +25,19 @@ class HeadTooLarge(Refused):
     http, code = 431, "head_too_large"
 
 
+class TwoLengths(Refused):
+    http, code = 400, "bad_request"
+
+
 class Heads:
-    """ASGI middleware that refuses too large a head."""
+    """ASGI middleware that refuses too large a head, or one that can be read in two ways."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         error = refused(scope) if scope["type"] == "http" else None
-        answering = self.app if error is None else failure(Request(scope), error)
+        answering = self.app if error is None else failure(Request(scope), error, {"Connection": "close"})
         await answering(scope, receive, send)
 
 
@@ -40,6 +47,8 @@ def refused(scope: Scope) -> Refused | None:
     fields: list[tuple[bytes, bytes]] = scope["headers"]
     if len(fields) > MOST_FIELDS:
         return HeadTooLarge(f"A request has at most {MOST_FIELDS} header fields.")
+    if {b"content-length", b"transfer-encoding"} <= {name for name, _ in fields}:
+        return TwoLengths("A request has a Content-Length or a Transfer-Encoding, not both.")
     if sum(len(name) + len(value) for name, value in fields) > MOST_OCTETS:
         return HeadTooLarge(f"The header of a request has at most {MOST_OCTETS} bytes.")
     return None

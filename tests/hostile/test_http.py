@@ -17,6 +17,7 @@ from admin_api.server import Server
 from tests.hostile.conftest import PATIENCE, Target, bounded
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
+CHUNKED = b"PUT /v2/api_auth HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
 SAFE = {
     "x-content-type-options": "nosniff",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
@@ -191,7 +192,7 @@ async def test_an_answer_that_is_not_read_does_not_hold_a_closed_connection() ->
         pytest.param(GET + b"Content-Length: -1\r\n\r\n", 400, id="a negative length"),
         pytest.param(GET + b"Transfer-Encoding: gzip\r\n\r\n", 501, id="an unknown transfer encoding"),
         pytest.param(
-            b"PUT /v2/api_auth HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + b"f" * 100_000,
+            CHUNKED + b"\r\n" + b"f" * 100_000,
             431,
             id="a chunk without end",
         ),
@@ -205,6 +206,17 @@ def test_heads_that_are_refused(target: Target, head: bytes, status: int) -> Non
     assert found == status
     assert header.items() >= SAFE.items()
     assert "Traceback" not in body.decode()
+
+
+def test_nothing_is_obeyed_behind_a_body_of_two_lengths(target: Target) -> None:
+    with connected(target) as link:
+        link.sendall(CHUNKED + b"Content-Length: 4\r\n\r\n0\r\n\r\n" + GET + b"\r\n")
+        said = b""
+        with suppress(ConnectionResetError):
+            while octets := link.recv(1 << 16):
+                said += octets
+    assert said.startswith(b"HTTP/1.1 400")
+    assert said.count(b"HTTP/1.1") == 1
 
 
 async def test_no_peer_takes_all_connections() -> None:
