@@ -211,11 +211,6 @@ class Submissions:
 
     async def _commit_group(self, group: Sequence[_Waiting]) -> None:
         now = self._clock.now()
-        mails = [
-            notices.new(notices.OPERATOR_MAIL, self._operator.address, now, message=waiting.operator_mail)
-            for waiting in group
-            if waiting.operator_mail is not None
-        ]
 
         def store(connection: Connection) -> None:
             _take_names(connection, group, now)
@@ -229,6 +224,11 @@ class Submissions:
             faxes.add(connection, [fax for _, fax in new])
             audit_log.add(connection, [_sent(actor, fax, now) for actor, fax in new])
             idempotency.give_back(connection, [one.once for one in group if one.once and one.refusal and not one.first])
+            mails = [
+                notices.new(notices.OPERATOR_MAIL, self._operator.address, now, message=one.operator_mail)
+                for one in group
+                if one.operator_mail is not None and one.refusal is None
+            ]
             for passed in (waiting.passed for waiting in group if waiting.passed is not None):
                 mails.extend(about_limit(connection, self._operator, passed.excess, now))
             _take_bounces(connection, group, now)

@@ -10,11 +10,14 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from gateway.accounts import Faxbox
 from gateway.administration import Administration
 from gateway.fax import Status
 from gateway.store import accounts
+from gateway.store.notices import OPERATOR_MAIL
+from gateway.store.tables import notice
 from tests.documents import papers
 from tests.origin import Origin
 from tests.stories.conftest import FAX_MACHINE, House
@@ -83,6 +86,16 @@ async def test_a_limit_that_is_spent_is_told_before_the_mail_is_sent(house: Hous
     await house.mail("postmaster@localhost", "Limit reached: faxbox Alice")
     await house.later(3600)
     await house.send(again(letter, 2), "+12025550198")
+
+
+async def test_what_is_refused_is_not_passed_on_to_postmaster_either(house: House, letter: EmailMessage) -> None:
+    """Its sender sends all of it again, and the operator would have it each time."""
+    await limit(house, limits={"faxes": {"hour": 1}})
+    await house.send(letter, FAX_MACHINE)
+    assert (await refusal(house, again(letter, 2), "postmaster", FAX_MACHINE))[0] == 450
+    query = select(notice.c.id).where(notice.c.kind == OPERATOR_MAIL)
+    async with house.app.store.read() as connection:
+        assert (await connection.execute(query)).first() is None
 
 
 async def test_a_number_that_is_not_allowed_is_refused_at_rcpt(house: House, letter: EmailMessage) -> None:
