@@ -37,7 +37,8 @@ class Passage:
 
 
 MOST_BYTES = 1 << 20
-"""Anybody may write to postmaster, so nobody may fill the outbox that way."""
+MOST_AN_HOUR = 100
+"""Anybody may write to postmaster, so nobody may fill the outbox that way, nor the operator's mailbox."""
 
 
 def refuse_loop(message: bytes) -> None:

@@ -20,10 +20,11 @@ from gateway.alerts import Operator
 from gateway.audit import GATEWAY, Actor, AuditEntry
 from gateway.bounces import Returned
 from gateway.clock import Clock
-from gateway.errors import Conflict, FaxgateError, NotPermitted, OurTrouble, Unavailable
+from gateway.errors import Conflict, FaxgateError, NotPermitted, OurTrouble, OverLimit, Unavailable
 from gateway.fax import Document, Fax, Status
 from gateway.ids import new_id
 from gateway.notices import about_limit
+from gateway.operator_mail import MOST_AN_HOUR
 from gateway.outbound.submission import Submission, faxes_of
 from gateway.ports import Documents, NewDocument
 from gateway.routing import FaxRoute
@@ -215,6 +216,7 @@ class Submissions:
         def store(connection: Connection) -> None:
             _take_names(connection, group, now)
             _check_rendered(connection, group)
+            _check_operator_mails(connection, group, now)
             keys = {fax.repeat_key for waiting in group for fax in waiting.faxes if fax.repeat_key}
             known = faxes.repeats(connection, keys, now - REPEATED_WITHIN)
             payers = ((fax.account_id, fax.faxbox_id) for waiting in group if waiting.adds for fax in waiting.faxes)
@@ -282,6 +284,14 @@ def _check_rendered(connection: Connection, group: Sequence[_Waiting]) -> None:
     for waiting in sorted(group, key=lambda one: one.faxes[0].account_id if one.faxes else ""):
         if waiting.shares and waiting.adds and not faxes.still_has(connection, waiting.faxes[0]):
             waiting.refusal = Conflict("The document of this fax has been removed; it cannot be sent again.")
+
+
+def _check_operator_mails(connection: Connection, group: Sequence[_Waiting], now: datetime) -> None:
+    """Refuse mails to postmaster where there were too many in an hour."""
+    wanted = [one for one in group if one.operator_mail is not None and one.refusal is None]
+    room = MOST_AN_HOUR - notices.passed_on(connection, now - timedelta(hours=1)) if wanted else 0
+    for waiting in wanted[max(room, 0) :]:
+        waiting.refusal = OverLimit("Postmaster has had too many mails within an hour; try again later.")
 
 
 def _entered(waiting: _Waiting, known: dict[str, str], ledger: Ledger) -> list[Fax]:

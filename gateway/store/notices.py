@@ -106,6 +106,12 @@ def add(connection: Connection, notices: Sequence[Notice]) -> None:
         connection.execute(insert(_notice), [values(item, _notice) for item in notices])
 
 
+def passed_on(connection: Connection, since: datetime) -> int:
+    """How many mails to postmaster have been taken since then."""
+    own = (_notice.c.account_id.is_(None), _notice.c.created_at > since, _notice.c.kind == OPERATOR_MAIL)
+    return connection.execute(select(func.count()).select_from(_notice).where(*own)).scalar_one()
+
+
 async def claim(
     connection: AsyncConnection,
     now: datetime,

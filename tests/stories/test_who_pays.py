@@ -15,7 +15,8 @@ from sqlalchemy import select
 from gateway.accounts import Faxbox
 from gateway.administration import Administration
 from gateway.fax import Status
-from gateway.store import accounts
+from gateway.operator_mail import MOST_AN_HOUR
+from gateway.store import accounts, notices
 from gateway.store.notices import OPERATOR_MAIL
 from gateway.store.tables import notice
 from tests.documents import papers
@@ -96,6 +97,21 @@ async def test_what_is_refused_is_not_passed_on_to_postmaster_either(house: Hous
     query = select(notice.c.id).where(notice.c.kind == OPERATOR_MAIL)
     async with house.app.store.read() as connection:
         assert (await connection.execute(query)).first() is None
+
+
+async def test_nobody_fills_the_mailbox_of_the_operator(house: House, letter: EmailMessage) -> None:
+    had = [
+        replace(notices.new(OPERATOR_MAIL, "postmaster@localhost", house.clock.now()), state=notices.SENT)
+        for _ in range(MOST_AN_HOUR - 1)
+    ]
+    async with house.app.store.begin() as connection:
+        await connection.run_sync(notices.add, had)
+    await house.send(letter, "postmaster")
+    late = await refusal(house, letter, "postmaster", FAX_MACHINE)
+    assert late == (450, "4.7.1 Postmaster has had too many mails within an hour; try again later.")
+    assert await house.faxes() == []
+    await house.later(3600)
+    await house.send(letter, "postmaster")
 
 
 async def test_a_number_that_is_not_allowed_is_refused_at_rcpt(house: House, letter: EmailMessage) -> None:
