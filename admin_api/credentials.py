@@ -49,7 +49,9 @@ class CredentialFields(BaseModel):
     name: str = Field(
         min_length=1, max_length=MOST_NAME, description="To log in with; nobody else may have it. Case does not matter."
     )
-    faxbox_id: str | None = Field(default=None, description="The faxbox that it sends through; any if not given.")
+    faxbox_id: str | None = Field(
+        default=None, pattern="^[0-9a-f]{32}$", description="The faxbox that it sends through; any if not given."
+    )
     password: Password | None = None
 
 

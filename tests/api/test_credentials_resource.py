@@ -1,5 +1,6 @@
 """Credentials over HTTP: a password is shown once, where it was made here."""
 
+import json
 from typing import Any
 
 import httpx
@@ -36,3 +37,11 @@ async def test_over_http(client: httpx.AsyncClient, house: House) -> None:
     for wrong in ({"name": "b", "password": GIVEN}, {"name": "c", "password": "short"}, {"password": GIVEN}):
         answer = await client.put(path, json={"data": wrong}, headers=alice.headers)
         assert answer.status_code in {400, 409}
+
+
+@pytest.mark.parametrize("faxbox_id", ["\ud800", "\0", "no id", "f" * 32])
+async def test_a_faxbox_that_is_none_is_named(client: httpx.AsyncClient, house: House, faxbox_id: str) -> None:
+    body = json.dumps({"data": {"name": "c", "faxbox_id": faxbox_id}})
+    path = f"/v2/accounts/{house.alice.account.id}/credentials"
+    answer = await client.put(path, content=body, headers=house.alice.headers)
+    assert (answer.status_code, [*answer.json()["data"]]) == (400, ["faxbox_id"])
