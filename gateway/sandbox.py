@@ -132,13 +132,24 @@ class Sandbox:
         *args: *Ts,
         limits: Limits = DOCUMENT,
         slots: asyncio.Semaphore | None = None,
+        patience: float | None = None,
     ) -> T:
         """`target(*args)` in a child of its own; cancelling kills the child. `target` is a function of a module.
 
-        `slots` are those of jobs that shall not hold up others, and not be held up; None for the sandbox's own.
+        `slots` are those of jobs that shall not hold up others, and not be held up; None for the sandbox's own. Raises
+        OurTrouble where none is free within `patience` seconds; None waits for as long as it takes.
         """
-        async with slots or self._slots:
+        slots = slots or self._slots
+        try:
+            async with asyncio.timeout(patience):
+                await slots.acquire()
+        except TimeoutError:
+            detail = f"no worker process was free within {patience:g} s"
+            raise OurTrouble("Too much is being done here at the same time; try again later.", detail=detail) from None
+        try:
             reply = await _twice(lambda: self._run(Job(limits, target, args)))
+        finally:
+            slots.release()
         return cast("T", _open(reply))
 
     async def _run(self, job: Job) -> Reply:

@@ -75,6 +75,23 @@ async def test_signatures_of_large_mails_hold_up_no_rendering(sandbox: Sandbox, 
     await asyncio.gather(*proofs, return_exceptions=True)
 
 
+async def test_a_signature_waits_for_its_turn_no_longer_than_a_client_would(sandbox: Sandbox, tmp_path: Path) -> None:
+    workers = SandboxedWorkers(sandbox, patience=0.2)
+    fifo, mail = tmp_path / "fifo", tmp_path / "mail"
+    os.mkfifo(fifo)
+    mail.write_bytes(dkim())
+    proofs = [asyncio.create_task(workers.dkim(fifo, (), {})) for _ in range(2)]
+    await asyncio.sleep(0.05)  # each has its slot
+    async with asyncio.timeout(5):
+        with pytest.raises(OurTrouble, match="try again later") as caught:
+            await workers.dkim(mail, (), {})
+    assert "no worker process was free within 0.2 s" in caught.value.detail
+    for proof in proofs:
+        proof.cancel()
+    await asyncio.gather(*proofs, return_exceptions=True)
+    assert await workers.dkim(mail, (), {}) == ()  # and nobody's slot is lost
+
+
 async def test_rendering_holds_up_no_signatures(sandbox: Sandbox, tmp_path: Path) -> None:
     mail = tmp_path / "mail"
     mail.write_bytes(dkim())
