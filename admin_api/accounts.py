@@ -65,6 +65,12 @@ class AccountFields(BaseModel):
         description="`require_proof`: the domain of a permitted sender is proven by SPF or DKIM; `trust_envelope`: "
         "whoever writes a permitted envelope sender may send. Superuser only.",
     )
+    signature_policy: Literal["any_recipient", "named_recipients"] = Field(
+        default="any_recipient",
+        description="For which numbers a DKIM signature proves the sender. `any_recipient`: for all that the mail is "
+        "brought to, as forwarding and Bcc need it; `named_recipients`: for those alone that the signed To and Cc "
+        "name, so that who has the mail cannot fax it to other numbers.",
+    )
     signing_domains: list[Annotated[str, Field(min_length=1, max_length=255)]] = Field(
         default=[],
         max_length=MOST,
@@ -106,6 +112,7 @@ class AccountDetail(TypedDict):
     language: str
     max_calls: int
     sender_policy: str
+    signature_policy: str
     signing_domains: list[str]
     trusted_networks: list[str]
     keep_days: int | None
@@ -239,6 +246,7 @@ class Accounts:
             parent_id=parent_id or fields.parent_id,
             **spending.stored(fields.number_rules, fields.limits, fields.sender_limits),
             sender_policy=fields.sender_policy,
+            signature_policy=fields.signature_policy,
             signing_domains=fields.signing_domains,
             trusted_networks=fields.trusted_networks,
             keep_days=fields.keep_days,
@@ -293,6 +301,7 @@ def shown(account: Account) -> dict[str, object]:
         "language": account.language,
         "max_calls": account.max_calls,
         "sender_policy": account.sender_policy,
+        "signature_policy": account.signature_policy,
         "signing_domains": list(account.signing_domains),
         "trusted_networks": list(account.trusted_networks),
         "keep_days": account.keep_days,

@@ -19,6 +19,11 @@ REQUIRE_PROOF, TRUST_ENVELOPE = SENDER_POLICIES = "require_proof", "trust_envelo
 """What a sender owes an account: that its domain is proven (SPF, DKIM), or nothing but an envelope address that a
 faxbox permits, which anybody can write."""
 
+ANY_RECIPIENT, NAMED_RECIPIENTS = SIGNATURE_POLICIES = "any_recipient", "named_recipients"
+"""For which numbers a DKIM signature proves the sender: for all that the envelope has, as forwarding and Bcc need it,
+or for those alone that the To and Cc that it signs name. The envelope is not signed, and whoever has the mail can bring
+it again with another one (RFC 6376 8.6)."""
+
 EXPRESSION_CHARACTERS = frozenset("^$*?[](){}|\\")
 """An entry with any of these is an RE2 expression; any other is an address or `@domain`, taken literally."""
 
@@ -49,6 +54,8 @@ class Account:
     """The same of each sender."""
     sender_policy: str = REQUIRE_PROOF
     """`require_proof` or `trust_envelope`."""
+    signature_policy: str = ANY_RECIPIENT
+    """`any_recipient` or `named_recipients`."""
     signing_domains: tuple[str, ...] = ()
     """Domains (`tenant.onmicrosoft.com`) whose DKIM signatures prove any header From, though they are not aligned."""
     trusted_networks: tuple[str, ...] = ()

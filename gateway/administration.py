@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway import audit, checks
 from gateway.accounts import (
+    ANY_RECIPIENT,
     NEVER,
     PDF,
     PICTURE,
@@ -82,6 +83,7 @@ class Administration(Acting):
         limits: Mapping[str, dict[str, int]] | None = None,
         sender_limits: Mapping[str, dict[str, int]] | None = None,
         sender_policy: str = REQUIRE_PROOF,
+        signature_policy: str = ANY_RECIPIENT,
         signing_domains: Sequence[str] = (),
         trusted_networks: Sequence[str] = (),
         keep_days: int | None = None,
@@ -105,6 +107,7 @@ class Administration(Acting):
                 limits=dict(limits or {}),
                 sender_limits=dict(sender_limits or {}),
                 sender_policy=sender_policy,
+                signature_policy=signature_policy,
                 signing_domains=tuple(signing_domains),
                 trusted_networks=tuple(trusted_networks),
                 keep_days=keep_days,

@@ -14,7 +14,7 @@ import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
 from gateway import callers
-from gateway.accounts import SENDER_POLICIES, Account, Faxbox, Scanner, check_permit
+from gateway.accounts import SENDER_POLICIES, SIGNATURE_POLICIES, Account, Faxbox, Scanner, check_permit
 from gateway.errors import BadField, BadNumber, NotFound
 from gateway.networks import network
 from gateway.numbers import to_e164
@@ -48,6 +48,8 @@ def account(given: Account) -> Account:
         raise BadField("keep_days", f"Faxes are kept for 1 to {MOST_DAYS} days, or for ever without it.")
     if given.sender_policy not in SENDER_POLICIES:
         raise BadField("sender_policy", f"One of {', '.join(SENDER_POLICIES)}.")
+    if given.signature_policy not in SIGNATURE_POLICIES:
+        raise BadField("signature_policy", f"One of {', '.join(SIGNATURE_POLICIES)}.")
     signing = dict.fromkeys(_signing_domain(name) for name in _bounded("signing_domains", given.signing_domains))
     domains = {domain("domains", name) for name in _bounded("domains", given.domains)}
     return replace(

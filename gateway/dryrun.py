@@ -38,7 +38,7 @@ from smtp.message import Message, Options, read
 from smtp.policy import Policy
 from smtp.proving import Prover
 from smtp.recipients import NOT_PROVEN_YET
-from smtp.senders import TurnedAway
+from smtp.senders import Addressed, TurnedAway
 from smtp.transaction import Gateway, Transaction
 from smtp.workers import SandboxedWorkers
 
@@ -168,7 +168,8 @@ async def _prove_without_mail(
     target = await gateway.routing.route(address.local, address.domain)
     assert isinstance(target, FaxTarget)
     asking = admission.asking(policy, transaction.client, transaction.entry.sender, target)
-    decided = await admission.proven(gateway.prover, asking, Claims(unclear=NO_MAIL), b"")
+    to = [Addressed(target.destination, address.domain)]
+    decided = await admission.proven(gateway.prover, asking, to, Claims(unclear=NO_MAIL), b"")
     verdict.why = decided.reason
     if isinstance(decided, TurnedAway):
         verdict.reply = replies.of_error(decided.error)

@@ -22,6 +22,7 @@
     proving       the proof gathered: what a mail claims, checked against the DNS
     evidence      what is known of a sender: plain values
     claims        what a header says of its sender: From, signatures, a relay's results (in a worker)
+    addressees    whom To and Cc name (pure)
     dkim, spf     signatures verified, SPF evaluated, without a network (in a worker)
     canonical     header and body as DKIM signs them, in time linear in them (pure)
     alignment     whether two domains are one sender's, as DMARC has it (pure)

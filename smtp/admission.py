@@ -3,6 +3,7 @@
 How it fails: as a decision that turns the sender away; trouble of ours is OurTrouble.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from smtp.evidence import Claims
 from smtp.message import FAXED, Message
 from smtp.policy import Policy
 from smtp.proving import Prover
-from smtp.senders import Admitted, Asking, TurnedAway
+from smtp.senders import Addressed, Admitted, Asking, TurnedAway
 
 
 def asking(policy: Policy, client: Client, sender: str, target: FaxTarget) -> Asking:
@@ -36,8 +37,11 @@ async def claims(prover: Prover, policy: Policy, asking: Asking, content: bytes 
     return await prover.claims(content, policy.relay(asking.client.host))
 
 
-async def proven(prover: Prover, asking: Asking, claimed: Claims, content: bytes | Path) -> Admitted | TurnedAway:
-    """The decision that was put off until the mail was there. What strangers mail costs no DNS and no hash."""
+async def proven(
+    prover: Prover, asking: Asking, to: Sequence[Addressed], claimed: Claims, content: bytes | Path
+) -> Admitted | TurnedAway:
+    """The decision on these recipients, put off until the mail was there. What strangers mail costs no DNS and no
+    hash."""
     if (turned_away := senders.of_nobody(asking, claimed)) is not None:
         return turned_away
     signing = asking.account.signing_domains
@@ -51,7 +55,7 @@ async def proven(prover: Prover, asking: Asking, claimed: Claims, content: bytes
         enveloped=enveloped,
         signers=senders.could_sign(asking, claimed),
     )
-    decided = senders.after_data(asking, evidence)
+    decided = senders.after_data(asking, to, evidence)
     if isinstance(decided, TurnedAway) and not enveloped and not asking.relay:
         return replace(decided, reason=f"{decided.reason}; no faxbox permits {asking.sender}, so SPF is not asked for")
     return decided

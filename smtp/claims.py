@@ -16,6 +16,7 @@ from authres.core import AuthenticationResultsHeader, AuthResError
 
 from gateway.documents import mime
 from gateway.errors import BadAddress, DocumentRefused
+from smtp import addressees
 from smtp.addresses import check_sender
 from smtp.alignment import aligned
 from smtp.evidence import NO_FROM, UNCHECKED, Claims, Relayed, Signature
@@ -156,13 +157,21 @@ def _signatures(found: list[Field], now: float) -> Iterator[Signature]:
         tags = (tags_of(value) if sane else None) or {}
         domain, selector = tags.get("d", "").rstrip(".").lower(), tags.get("s", "").lower()
         named = len(domain) < 250 and DOMAIN.fullmatch(domain) and DOMAIN.fullmatch(f"{selector}.x")
-        signed = frozenset(_signed(tags))
+        names = _signed(tags)
         yield Signature(
             domain=domain if named else "",
             selector=selector if named else "",
             result=(_unsound(tags, found, now) if named else "it is no signature as RFC 6376 has them") or UNCHECKED,
-            signed=signed,
+            signed=frozenset(names),
+            named=addressees.named([*_covered(found, "to", names), *_covered(found, "cc", names)]),
         )
+
+
+def _covered(found: list[Field], name: str, signed: list[str]) -> list[bytes]:
+    """The fields of this name that are signed: of several the last, as many as the signature says (RFC 6376 5.4.2), as
+    `smtp.dkim` hashes them."""
+    values = [value for field, value in found if field.lower() == name.encode()]
+    return values[-signed.count(name) :] if name in signed else []
 
 
 def _signed(tags: dict[str, str]) -> list[str]:

@@ -39,6 +39,9 @@ class Signature:
     """It could not be seen now whether it does."""
     signed: frozenset[str] = frozenset()
     """Names of the signed header fields, lower case."""
+    named: frozenset[str] = frozenset()
+    """Addresses (`local@domain`) in those To and Cc fields of the mail that it signs. One that was added to them is
+    above what is signed (RFC 6376 5.4.2) and names nobody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway import options
+from gateway.errors import FaxgateError
 from gateway.fax import DsnRequest
 from gateway.outbound.submission import Origin
 from gateway.routing import FaxRoute, FaxTarget
@@ -18,7 +19,7 @@ from smtp.client import Client
 from smtp.message import Message
 from smtp.policy import Policy
 from smtp.proving import Prover
-from smtp.senders import Admitted, Asking, TurnedAway
+from smtp.senders import Addressed, Admitted, Asking, TurnedAway
 
 NOT_PROVEN_YET = "none: the mail that should prove its sender did not come"
 
@@ -33,6 +34,8 @@ class _Provisional:
     asking: Asking
     targets: dict[str, tuple[FaxTarget, DsnRequest | None, RecipientLog]]
     """By the number as dialled."""
+    addressed: dict[str, Addressed]
+    """The same numbers, each as it was first written in the envelope."""
 
 
 class FaxRecipients:
@@ -81,11 +84,18 @@ class FaxRecipients:
         return Origin.of_mail(self._entry, admitted.identity, spender=admitted.spender, actor=admitted.actor)
 
     async def take(
-        self, target: FaxTarget, line: RecipientLog, dsn: DsnRequest | None, *, alone: bool, bounce: bool
+        self,
+        target: FaxTarget,
+        domain: str,
+        line: RecipientLog,
+        dsn: DsnRequest | None,
+        *,
+        alone: bool,
+        bounce: bool,
     ) -> str:
-        """A number: decided at once, or when the mail is there. One mail has one reply, so what may yet be refused
-        comes in a mail of its own. `alone` says that the mail has no recipient yet, `bounce` that one is a bounce
-        address. Returns the reply. Raises FaxgateError."""
+        """A number at a domain of ours: decided at once, or when the mail is there. One mail has one reply, so what may
+        yet be refused comes in a mail of its own. `alone` says that the mail has no recipient yet, `bounce` that one is
+        a bounce address. Returns the reply. Raises FaxgateError."""
         line.destination = target.destination
         asking = admission.asking(self._policy, self._client, self._entry.sender, target)
         decided = senders.at_rcpt(asking)
@@ -105,11 +115,12 @@ class FaxRecipients:
         if self._provisional is None:
             if not alone:
                 return replies.OTHER_ACCOUNT
-            self._provisional = _Provisional(asking, {})
+            self._provisional = _Provisional(asking, {}, {})
             self._entry.authentication = NOT_PROVEN_YET
         elif self._provisional.asking.boxes != asking.boxes:
             return replies.OTHER_ACCOUNT
         self._provisional.targets.setdefault(target.destination, (target, dsn, line))
+        self._provisional.addressed.setdefault(target.destination, Addressed(target.destination, domain))
         return replies.RECIPIENT_OK
 
     async def prove(self, content: bytes | Path) -> None:
@@ -117,11 +128,18 @@ class FaxRecipients:
         if self._provisional is None:
             return
         asking = self._provisional.asking
-        claimed = await admission.claims(self._prover, self._policy, asking, content)
-        self._entry.subject, self._entry.message_id = options.without_secrets(claimed.subject), claimed.message_id
-        decided = await admission.proven(self._prover, asking, claimed, content)
+        try:
+            claimed = await admission.claims(self._prover, self._policy, asking, content)
+            self._entry.subject, self._entry.message_id = options.without_secrets(claimed.subject), claimed.message_id
+            to = tuple(self._provisional.addressed.values())
+            decided = await admission.proven(self._prover, asking, to, claimed, content)
+        except FaxgateError as error:
+            self._entry.authentication = f"none: {error}"
+            raise
         if isinstance(decided, TurnedAway):
             self._entry.authentication = decided.reason
+            for destination in decided.unnamed:  # one mail has one reply, and these are why
+                self._provisional.targets[destination][2].reply = replies.of_error(decided.error)
             raise decided.error
         self._entry.authentication = ""
         self._admit(decided)

@@ -10,14 +10,19 @@
 Everything but the proof is decided at RCPT; what needs the mail itself after DATA. One identity that is proven and
 permitted is enough, the envelope sender before the header From, and it alone is told of the fax: the other may be
 anybody's. A refusal says the same to everybody, so that strangers do not learn who may send.
+
+The envelope is not signed, so that who has a signed mail can bring it to other numbers. An account can have it that a
+signature proves its sender for the numbers alone that the signed To and Cc name (`named_recipients`); what SPF proves
+is proven of the peer, and holds for all. One number that is not named turns the mail away: one mail has one reply.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from gateway.accounts import TRUST_ENVELOPE, Account, Faxbox, Scanner, permitted_box
-from gateway.errors import FaxgateError, NotPermitted, Unproven
+from gateway.accounts import NAMED_RECIPIENTS, TRUST_ENVELOPE, Account, Faxbox, Scanner, permitted_box
+from gateway.errors import BadNumber, FaxgateError, NotPermitted, Unproven
 from gateway.networks import hold, network
+from gateway.numbers import to_e164
 from smtp.alignment import aligned, domain_of
 from smtp.client import Client
 from smtp.evidence import NO_FROM, PASS, UNCHECKED, Claims, Evidence
@@ -48,6 +53,16 @@ class Asking:
     relay: bool = False
     """The peer is a listed relay, whose Authentication-Results count: it is believed, and not those who mail through
     it, wherever else it is listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Addressed:
+    """A number that a mail is to be faxed to."""
+
+    destination: str
+    """E.164 with `+`."""
+    domain: str
+    """At which it was written in the envelope; lower case, A-labels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +96,8 @@ class Admitted:
 class TurnedAway:
     error: FaxgateError
     reason: str
+    unnamed: tuple[str, ...] = ()
+    """The numbers for which alone it is, where the sender is proven for others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,15 +140,56 @@ def could_sign(asking: Asking, claimed: Claims) -> bool:
     return bool(claimed.header_from) and _permitting(asking.boxes, claimed.header_from) is not None
 
 
-def after_data(asking: Asking, evidence: Evidence) -> Admitted | TurnedAway:
+def after_data(asking: Asking, to: Sequence[Addressed], evidence: Evidence) -> Admitted | TurnedAway:
     """The decision on what was undecided."""
+    lacking: tuple[str, ...] = ()
     for proven in _proven(asking, evidence):
         if (box := _permitting(asking.boxes, proven.address)) is not None:
-            return Admitted(faxbox=box, identity=proven.address, reason=proven.reason, signed=proven.signed)
-    told = f"none: {'; '.join(_told(asking, evidence))}"
+            unnamed = _unnamed(asking, to, proven)
+            if not unnamed:
+                return Admitted(faxbox=box, identity=proven.address, reason=proven.reason, signed=proven.signed)
+            lacking = lacking or unnamed
+    told = f"none: {'; '.join(_told(asking, to, evidence))}"
     if any(_permitting(asking.boxes, address) for address in _unsettled(asking, evidence)):
         return TurnedAway(error=TRY_LATER, reason=told)
+    if lacking:
+        return TurnedAway(error=_not_named(lacking), reason=told, unnamed=lacking)
     return TurnedAway(error=UNPROVEN, reason=told)
+
+
+def _unnamed(asking: Asking, to: Sequence[Addressed], proven: "_Proven") -> tuple[str, ...]:
+    """The numbers for which this proves nothing."""
+    if proven.named is None or asking.account.signature_policy != NAMED_RECIPIENTS:
+        return ()
+    domains = {one.domain for one in to}
+    numbers = {Addressed(number, domain) for number, domain in _numbers(proven.named, domains, asking.account.country)}
+    return tuple(one.destination for one in to if one not in numbers)
+
+
+def _numbers(addresses: Iterable[str], domains: set[str], country: str) -> Iterator[tuple[str, str]]:
+    """Those of the addresses that are numbers at these domains, read as those of the envelope are."""
+    for address in addresses:
+        local, _, domain = address.rpartition("@")
+        if domain in domains:
+            try:
+                yield to_e164(local, country), domain
+            except BadNumber:
+                continue
+
+
+MOST_SHOWN = 3
+
+
+def _shown(numbers: Sequence[str]) -> str:
+    more = f" and {len(numbers) - MOST_SHOWN} more" if len(numbers) > MOST_SHOWN else ""
+    return f"{', '.join(numbers[:MOST_SHOWN])}{more}"
+
+
+def _not_named(numbers: Sequence[str]) -> NotPermitted:
+    return NotPermitted(
+        f"The DKIM signature of this mail does not name {_shown(numbers)}, and this fax account takes signed mail for "
+        "numbers in its signed To or Cc alone: write each fax address into To or Cc and let your mail server sign both."
+    )
 
 
 def of_scanner(admitted: Admitted, claimed: Claims) -> Admitted | TurnedAway:
@@ -219,6 +277,8 @@ class _Proven:
     address: str
     reason: str
     signed: frozenset[str] | None = None
+    named: frozenset[str] | None = None
+    """The addresses that are signed with it; None where the peer itself is proven, whatever it brings."""
 
 
 def _proven(asking: Asking, evidence: Evidence) -> Iterator[_Proven]:
@@ -235,14 +295,15 @@ def _proven(asking: Asking, evidence: Evidence) -> Iterator[_Proven]:
     for one in evidence.signatures:
         why = _speaks(asking, one.domain, from_domain, None if asked is None else asked.strict_dkim)
         if one.result == PASS and why:
-            yield _Proven(header_from, f"DKIM of {one.domain}, {why} {header_from}", one.signed)
+            yield _Proven(header_from, f"DKIM of {one.domain}, {why} {header_from}", one.signed, one.named)
     # A relay does not say which fields are signed, so that none counts but where the signature is good here, too.
     if relayed and from_domain in relayed.dmarc:
-        yield _Proven(header_from, f"Authentication-Results: DMARC of {from_domain}", UNSIGNED)
+        yield _Proven(header_from, f"Authentication-Results: DMARC of {from_domain}", UNSIGNED, UNSIGNED)
     for domain in sorted(relayed.dkim if relayed else ()):
         why = _speaks(asking, domain, from_domain, None if asked is None else asked.strict_dkim)
         if why:
-            yield _Proven(header_from, f"Authentication-Results: DKIM of {domain}, {why} {header_from}", UNSIGNED)
+            reason = f"Authentication-Results: DKIM of {domain}, {why} {header_from}"
+            yield _Proven(header_from, reason, UNSIGNED, UNSIGNED)
     strict = asked is None or asked.strict_spf
     if spf is not None and spf.result == PASS and aligned(spf.domain, from_domain, strict=strict):
         yield _Proven(header_from, f"SPF of {spf.domain}, aligned with From {header_from}")
@@ -272,10 +333,16 @@ def _unsettled(asking: Asking, evidence: Evidence) -> Iterator[str]:
         yield header_from
 
 
-def _told(asking: Asking, evidence: Evidence) -> Iterator[str]:
+def _told(asking: Asking, to: Sequence[Addressed], evidence: Evidence) -> Iterator[str]:
     """The evidence in words."""
-    known = [proven.reason for proven in _proven(asking, evidence)]
-    yield from (f"{reason}, which no faxbox permits" for reason in known)
+    known = []
+    for proven in _proven(asking, evidence):
+        known.append(proven.reason)
+        if _permitting(asking.boxes, proven.address) is None:
+            yield f"{proven.reason}, which no faxbox permits"
+        else:
+            unnamed = _shown(_unnamed(asking, to, proven))
+            yield f"{proven.reason}, whose signed To and Cc do not name {unnamed} (named_recipients)"
     if evidence.spf is not None and evidence.spf.result != PASS:
         detail = f" ({evidence.spf.detail})" if evidence.spf.result in ("temperror", "permerror") else ""
         yield f"SPF of {evidence.spf.domain}: {evidence.spf.result}{detail}"

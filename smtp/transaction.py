@@ -170,7 +170,7 @@ class Transaction:
         route = await self._gateway.routing.route(address.local, address.domain)
         if isinstance(route, FaxTarget):
             return await self._faxed.take(
-                route, line, dsn, alone=not self.has_recipients, bounce=self._returned is not None
+                route, address.domain, line, dsn, alone=not self.has_recipients, bounce=self._returned is not None
             )
         alone = isinstance(route, BounceRoute)  # a bounce is nothing else beside, nor is what may yet be refused
         if self._faxed.undecided or (self.has_recipients and route != self._returned and (self._returned or alone)):

@@ -3,12 +3,13 @@
 import json
 import shutil
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.accounts import Account, Faxbox
+from gateway.accounts import NAMED_RECIPIENTS, Account, Faxbox
 from gateway.administration import Administration
 from gateway.building import open_desk
 from gateway.cli import main
@@ -18,7 +19,7 @@ from gateway.errors import BadField
 from gateway.sending import send
 from gateway.settings import Settings, read
 from tests.nameserver import serving
-from tests.smtp.clinic import dkim, publish
+from tests.smtp.clinic import addressed, dkim, publish
 
 NUMBER = "+12025550190@fax.example.com"
 
@@ -89,6 +90,23 @@ async def test_what_is_said_of_mails(
     assert (await desk.status())["outbound"] == {"attaching_files": 1}  # none but the one that was sent
 
 
+async def test_what_is_said_of_a_signature_that_does_not_name_the_number(
+    settings: Settings, desk: Desk, office: tuple[Account, Faxbox], tmp_path: Path
+) -> None:
+    account, _ = office
+    administration = Administration(desk.store, desk.wake, desk.clock)
+    await administration.change_account(account.id, lambda it: replace(it, signature_policy=NAMED_RECIPIENTS))
+    told = {}
+    for number in ("+12025550190", "+12025550191"):
+        signed = tmp_path / f"{number}.eml"
+        signed.write_bytes(dkim(addressed(f"To: {number}@fax.example.com")).replace(b"\r\n", b"\n"))
+        told[number] = await check(settings, desk, Asked(sender="x@forwarder.example", recipient=NUMBER, file=signed))
+    assert told["+12025550190"].would_be_sent
+    refused = told["+12025550191"]
+    assert refused.reply.startswith("550 5.7.1 The DKIM signature of this mail does not name +12025550190,")
+    assert "DKIM of example.com, aligned with From alice@example.com, whose signed To and Cc do not name" in refused.why
+
+
 @pytest.mark.parametrize(
     ("asked", "field"),
     [
@@ -119,6 +137,9 @@ def test_who_is_believed_is_said_on_the_command_line(
     )
     assert account["sender_policy"] == "trust_envelope"
     assert account["signing_domains"] == ["tenant.onmicrosoft.com"]
+    assert account["signature_policy"] == "any_recipient"
+    careful = made("account", "add", "Careful", "--signature-policy", "named_recipients")
+    assert careful["signature_policy"] == "named_recipients"
     assert account["trusted_networks"] == ["10.1.0.0/16"]
     scanner = "192.0.2.7=scan@example.com,pages=20,receipts=nurse@example.com,plaintext"
     box = made("faxbox", "add", "Office", "Front", "--trusted-network", "192.0.2.8", "--scanner", scanner)

@@ -5,7 +5,7 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from gateway.accounts import REQUIRE_PROOF, SENDER_POLICIES
+from gateway.accounts import ANY_RECIPIENT, REQUIRE_PROOF, SENDER_POLICIES, SIGNATURE_POLICIES
 from gateway.commands import arguments
 from gateway.commands.command import Commands, add, showing, templates
 
@@ -35,6 +35,12 @@ def _accounts(commands: Commands) -> None:
     _caller_lists(new)
     new.add_argument(
         "--sender-policy", choices=SENDER_POLICIES, default=REQUIRE_PROOF, help="whether senders owe proof"
+    )
+    new.add_argument(
+        "--signature-policy",
+        choices=SIGNATURE_POLICIES,
+        default=ANY_RECIPIENT,
+        help="whether a DKIM signature proves the sender for the numbers in its signed To and Cc alone",
     )
     signing = "a domain whose DKIM signatures prove any From, as tenant.onmicrosoft.com; may be repeated"
     new.add_argument("--signing-domain", action="append", default=[], help=signing)
@@ -114,6 +120,7 @@ async def _account_add(desk: "Desk", options: argparse.Namespace) -> Any:
         blocked_callers=options.block_caller,
         allowed_callers=options.allow_caller,
         sender_policy=options.sender_policy,
+        signature_policy=options.signature_policy,
         signing_domains=options.signing_domain,
         trusted_networks=options.trusted_network,
     )

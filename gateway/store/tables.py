@@ -63,6 +63,7 @@ account = Table(
     _json("limits", "{}"),
     _json("sender_limits", "{}"),
     Column("sender_policy", String(16), nullable=False, server_default="require_proof"),
+    Column("signature_policy", String(16), nullable=False, server_default="any_recipient"),
     _json("signing_domains"),
     _json("trusted_networks"),
     Column("keep_days", Integer, nullable=True),

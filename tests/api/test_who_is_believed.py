@@ -67,3 +67,22 @@ async def test_an_account_registers_domains_that_are_its_own(
 ) -> None:
     own = f"{ACCOUNTS}/{house.alice.account.id}"
     assert await ask(client, "PATCH", own, {"signing_domains": [domain]}, house.alice.headers) == status
+
+
+async def test_an_account_says_what_signatures_prove_to_it(client: httpx.AsyncClient, house: House) -> None:
+    own, field = f"{ACCOUNTS}/{house.alice.account.id}", "signature_policy"
+    now = (await client.get(own, headers=house.alice.headers)).json()["data"]
+    assert now[field] == "any_recipient"
+    for policy, status in (
+        ("named_recipients", 200),
+        ("nobody", 400),
+        ("any_recipient", 200),
+        ("named_recipients", 200),
+    ):
+        assert await ask(client, "PATCH", own, {field: policy}, house.alice.headers) == status
+    assert (await client.get(own, headers=house.alice.headers)).json()["data"][field] == "named_recipients"
+    assert await ask(client, "PATCH", own, {field: "any_recipient"}, house.bob.headers) == 403
+    below = await client.put(
+        own, json={"data": {"name": "Branch", field: "named_recipients"}}, headers=house.alice.headers
+    )
+    assert (below.status_code, below.json()["data"][field]) == (201, "named_recipients")

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import trustme
 
-from gateway.accounts import TRUST_ENVELOPE, Account, Faxbox, Scanner
+from gateway.accounts import NAMED_RECIPIENTS, TRUST_ENVELOPE, Account, Faxbox, Scanner
 from gateway.resolver import Resolver
 from smtp.logins import Logins
 from smtp.policy import Limits, Relay
+from smtp.proving import Workers
 from smtp.tls import Certificate
 from tests.nameserver import Does, NameServer, serving
 from tests.smtp.conftest import WHEN, Door, running
@@ -75,10 +76,28 @@ EASY = Account(id="easy", name="Easy", created_at=WHEN, domains=("fax.easy.examp
 EASY_BOX = Faxbox(id="easy-box", account_id="easy", name="Easy", created_at=WHEN, permits=("@example.com",))
 CLOSED = Account(id="closed", name="Closed", created_at=WHEN, domains=("fax.closed.example",))
 CLOSED_BOX = Faxbox(id="closed-box", account_id="closed", name="Closed", created_at=WHEN)
+CAREFUL = Account(
+    id="careful",
+    name="Careful",
+    created_at=WHEN,
+    domains=("fax.careful.example", "fax2.careful.example"),
+    signing_domains=("tenant.onmicrosoft.com",),
+    signature_policy=NAMED_RECIPIENTS,
+)
+CAREFUL_BOX = Faxbox(
+    id="careful-box",
+    account_id="careful",
+    name="Careful",
+    created_at=WHEN,
+    permits=("@example.com", "@down.example"),
+)
+CAREFUL_NUMBER = "+12025550101@fax.careful.example"
 SERVED = {
     "fax.clinic.example": (CLINIC, [DESK, LAB]),
     "fax.easy.example": (EASY, [EASY_BOX]),
     "fax.closed.example": (CLOSED, [CLOSED_BOX]),
+    "fax.careful.example": (CAREFUL, [CAREFUL_BOX]),
+    "fax2.careful.example": (CAREFUL, [CAREFUL_BOX]),
 }
 
 
@@ -132,7 +151,12 @@ def publish(zone: NameServer) -> None:
 
 @asynccontextmanager
 async def at(
-    peer: str, folder: Path, *, tls: bool = False, logins: Logins | None = None
+    peer: str,
+    folder: Path,
+    *,
+    tls: bool = False,
+    logins: Logins | None = None,
+    workers: Workers | None = None,
 ) -> AsyncIterator[tuple[Door, NameServer]]:
     certificate = Certificate(PEM.write(folder)) if tls else None
     async with serving() as zone:
@@ -146,6 +170,7 @@ async def at(
             dns=Resolver(zone.resolvers, try_seconds=0.1, seconds=0.25),
             certificate=certificate,
             logins=logins,
+            workers=workers,
         ) as door:
             yield door, zone
 
@@ -171,6 +196,13 @@ def mail(author: str | None = "Alice <alice@example.com>", *more: str, pages: in
     message = with_pdf(pages)
     del message["From"]
     fields = [*more] if author is None else [*more, f"From: {author}"]
+    return "".join(f"{field}\r\n" for field in fields).encode() + octets(message)
+
+
+def addressed(*fields: str) -> bytes:
+    """A mail of Alice's with these fields in place of its To."""
+    message = with_pdf(1)
+    del message["To"]
     return "".join(f"{field}\r\n" for field in fields).encode() + octets(message)
 
 

@@ -22,7 +22,7 @@ from gateway.smtplog import SmtplogEntry
 from smtp.logins import Logins
 from smtp.message import Message, Options, read
 from smtp.policy import Limits, Policy, Relay
-from smtp.proving import Dns, Prover
+from smtp.proving import Dns, Prover, Workers
 from smtp.server import Server
 from smtp.tls import Certificate
 from smtp.transaction import Gateway, Parse
@@ -212,6 +212,7 @@ async def running(
     served: Mapping[str, tuple[Account, list[Faxbox]]] = SERVED,
     relays: tuple[Relay, ...] = (),
     dns: Dns | None = None,
+    workers: Workers | None = None,
 ) -> AsyncIterator[Door]:
     """The listener on a port of its own."""
     policy = Policy(
@@ -224,7 +225,7 @@ async def running(
         trusted_relays=relays,
     )
     routing, submissions = InMemoryRouting(served), RecordingSubmissions()
-    gateway = Gateway(routing, submissions, parse, parse_slowly, Prover(Here(), dns or NoDns(), Clock()))
+    gateway = Gateway(routing, submissions, parse, parse_slowly, Prover(workers or Here(), dns or NoDns(), Clock()))
     server = Server(policy, gateway, certificate, logins)
     await server.start("127.0.0.1", 0)
     door = Door(server, routing, submissions, spool)

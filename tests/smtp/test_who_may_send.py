@@ -5,21 +5,26 @@ signatures are made with real keys.
 """
 # ruff: noqa: E501  # a table
 
+import asyncio
 import base64
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import argon2
 import pytest
 
 from gateway.accounts import Credential
 from gateway.credentials import Known
+from gateway.sandbox import Sandbox
 from smtp.logins import Logins
+from smtp.workers import SandboxedWorkers
 from tests.smtp.clinic import (
     ANYBODY,
     BOTH,
+    CAREFUL_NUMBER,
     CURVE,
     DAY,
     NUMBER,
@@ -37,6 +42,7 @@ from tests.smtp.clinic import (
     SHORTER,
     STRANGER,
     TRUSTED,
+    addressed,
     at,
     dkim,
     mail,
@@ -97,6 +103,12 @@ def login(name: str = "front-desk", account: str = "clinic", box: str | None = "
     return Credential(id="c", account_id=account, faxbox_id=box, name=name, created_at=WHEN)
 
 
+def careful(**how: Any) -> Row:
+    """A session with the account that takes signatures for the numbers that they name."""
+    return Row(**{"to": CAREFUL_NUMBER, "sender": "x@forwarder.example", "box": "careful-box", **how})
+
+
+UNNAMED = "DKIM of example.com, aligned with From alice@example.com, whose signed To and Cc do not name +12025550101"
 ALICE = "alice@example.com"
 TABLE = [
     # Logged in
@@ -399,6 +411,90 @@ TABLE = [
     Row(name="relay as scanner", peer=RELAY_AS_SCANNER, sender=SCAN, mail=lambda: mail(SCAN), reply=NO,
         why="no faxbox permits scan@office.example"),
     Row(name="login through a relay", peer=RELAY_OF_ACCOUNT, login=login(), told=ALICE, why="logged in as front-desk"),
+    # Signatures that prove their sender for the numbers alone that they name
+    careful(name="named in To", mail=lambda: dkim(addressed(f"To: {CAREFUL_NUMBER}")), told=ALICE,
+            why="DKIM of example.com, aligned with From alice@example.com"),
+    careful(name="named, but another number", mail=lambda: dkim(addressed("To: +12025550102@fax.careful.example")),
+            reply=f"{NO} The DKIM signature of this mail does not name +12025550101, and this fax account", why=UNNAMED),
+    careful(name="named at another service", mail=lambda: dkim(addressed("To: +12025550101@fax.elsewhere.example")),
+            reply=NO, why=UNNAMED),
+    careful(name="named at another domain of the account", reply=NO, why=UNNAMED,
+            mail=lambda: dkim(addressed("To: +12025550101@fax2.careful.example"))),
+    careful(name="named behind a display name", told=ALICE, why="DKIM of example.com",
+            mail=lambda: dkim(addressed('To: "+1 202 555 0101" <+12025550101@fax.careful.example>'))),
+    careful(name="named as neighbours dial", told=ALICE, why="DKIM of example.com",
+            mail=lambda: dkim(addressed("To: 12025550101@FAX.careful.EXAMPLE"))),
+    careful(name="named in quotes", told=ALICE, why="DKIM of example.com",
+            mail=lambda: dkim(addressed('To: "(202) 555-0101"@fax.careful.example'))),
+    careful(name="named as RFC 3192 has it", to="FAX=+12025550101@fax.careful.example", told=ALICE,
+            why="DKIM of example.com", mail=lambda: dkim(addressed("To: FAX=+12025550101@fax.careful.example"))),
+    careful(name="named with a sub-address", reply=NO, why=UNNAMED,
+            mail=lambda: dkim(addressed("To: FAX=+12025550101/T33S=12@fax.careful.example"))),
+    careful(name="named in a group", told=ALICE, why="DKIM of example.com",
+            mail=lambda: dkim(addressed(f"To: Faxes: joe@example.com, =?utf-8?q?B=C3=BCro?= <{CAREFUL_NUMBER}>;"))),
+    careful(name="named beside an address of another", reply=NO, why=UNNAMED,
+            mail=lambda: dkim(addressed(f'To: "{CAREFUL_NUMBER}" <x@evil.example>'))),
+    careful(name="named in an encoded word", reply=NO, why=UNNAMED,
+            mail=lambda: dkim(addressed("To: =?utf-8?q?=2B12025550101=40fax=2Ecareful=2Eexample?= <x@evil.example>"))),
+    careful(name="named in a folded To, folded anew", told=ALICE, why="DKIM of example.com",
+            mail=lambda: dkim(addressed(f"To: joe@example.com,\r\n {CAREFUL_NUMBER}")).replace(
+                b",\r\n +", b",\r\n\t \t+")),
+    careful(name="named in Cc", told=ALICE, why="DKIM of example.com",
+            mail=lambda: dkim(addressed("To: joe@example.com", f"Cc: {CAREFUL_NUMBER}"), fields=("from", "to", "cc"))),
+    careful(name="named in a Cc that is not signed", reply=NO, why=UNNAMED,
+            mail=lambda: dkim(addressed("To: joe@example.com", f"Cc: {CAREFUL_NUMBER}"))),
+    careful(name="named in a To that is not signed", reply=NO, why=UNNAMED,
+            mail=lambda: dkim(addressed(f"To: {CAREFUL_NUMBER}"), fields=("from", "date"))),
+    careful(name="named in Bcc", reply=NO, why=UNNAMED,
+            mail=lambda: dkim(addressed("To: joe@example.com", f"Bcc: {CAREFUL_NUMBER}"),
+                              fields=("from", "to", "bcc"))),
+    careful(name="named in a Resent-To", reply=NO, why=UNNAMED,
+            mail=lambda: dkim(addressed(f"Resent-To: {CAREFUL_NUMBER}", "To: joe@example.com"),
+                              fields=("from", "to", "resent-to"))),
+    careful(name="named in a To that was added above", reply=NO, why=UNNAMED,
+            mail=lambda: f"To: {CAREFUL_NUMBER}\r\n".encode() + dkim(addressed("To: joe@example.com"))),
+    careful(name="named in a Cc that was added", reply=NO, why=UNNAMED,
+            mail=lambda: f"Cc: {CAREFUL_NUMBER}\r\n".encode() + dkim(addressed("To: joe@example.com"))),
+    careful(name="named in a Cc that was added above", reply=NO, why=UNNAMED,
+            mail=lambda: f"cC: {CAREFUL_NUMBER}\r\n".encode()
+            + dkim(addressed("To: joe@example.com", "Cc: joe@example.com"), fields=("from", "to", "cc"))),
+    careful(name="named in a To that was added below", reply=NO, why="the signature is not that of its header",
+            mail=lambda: dkim(addressed("To: joe@example.com")).replace(
+                b"Subject:", f"To: {CAREFUL_NUMBER}\r\nSubject:".encode())),
+    careful(name="oversigned, and one was added", reply=NO, why="the signature is not that of its header",
+            mail=lambda: f"To: {CAREFUL_NUMBER}\r\n".encode()
+            + dkim(addressed("To: joe@example.com"), fields=("from", "to", "to"))),
+    careful(name="oversigned", told=ALICE, why="DKIM of example.com",
+            mail=lambda: dkim(addressed(f"To: {CAREFUL_NUMBER}"), fields=("from", "from", "to", "to", "cc", "cc"))),
+    careful(name="two Tos, both signed", told=ALICE, why="DKIM of example.com",
+            mail=lambda: dkim(addressed(f"To: {CAREFUL_NUMBER}", "To: joe@example.com"), fields=("from", "to", "to"))),
+    careful(name="two Tos, the upper one not signed", reply=NO, why=UNNAMED,
+            mail=lambda: dkim(addressed(f"To: {CAREFUL_NUMBER}", "To: joe@example.com"))),
+    careful(name="two Tos, the lower one signed", told=ALICE, why="DKIM of example.com",
+            mail=lambda: dkim(addressed("To: joe@example.com", f"To: {CAREFUL_NUMBER}"))),
+    careful(name="no To", reply=NO, why=UNNAMED, mail=lambda: dkim(addressed())),
+    careful(name="two signatures, the lower one names", told=ALICE, why="DKIM of example.com",
+            mail=lambda: dkim(dkim(addressed(f"To: {CAREFUL_NUMBER}")), "mail.example.com", fields=("from",))),
+    careful(name="named, signed by the tenant", told=ALICE, why="registered by the account",
+            mail=lambda: dkim(addressed(f"To: {CAREFUL_NUMBER}"), "tenant.onmicrosoft.com")),
+    careful(name="not named, signed by the tenant", reply=NO, why="whose signed To and Cc do not name +12025550101",
+            mail=lambda: dkim(addressed("To: joe@example.com"), "tenant.onmicrosoft.com")),
+    careful(name="not named, but SPF", sender=ALICE, peer=SERVER, mail=lambda: dkim(addressed("To: joe@example.com")), told=ALICE,
+            why="SPF of example.com"),
+    careful(name="not named, but SPF aligned", peer=SERVER, sender="b@bounce.example.com", told=ALICE,
+            mail=lambda: dkim(addressed("To: joe@example.com")), why="SPF of bounce.example.com, aligned"),
+    careful(name="not named, SPF temperror", sender="x@down.example", reply=LATER, why=UNNAMED,
+            mail=lambda: dkim(addressed("To: joe@example.com"))),
+    careful(name="not named, but logged in", sender=ALICE, login=login(account="careful", box=None), told=ALICE, why="logged in",
+            mail=lambda: addressed("To: joe@example.com")),
+    careful(name="relay, DMARC, not named", peer=RELAY, reply=NO, why="Authentication-Results: DMARC of example.com, whose",
+            mail=lambda: addressed(results("dmarc=pass header.from=example.com"), f"To: {CAREFUL_NUMBER}")),
+    careful(name="relay, DKIM, not named", peer=RELAY, reply=NO, why="Authentication-Results: DKIM of example.com",
+            mail=lambda: addressed(results("dkim=pass header.d=example.com"), f"To: {CAREFUL_NUMBER}")),
+    careful(name="relay, DMARC, named", peer=RELAY, told=ALICE, why="DKIM of example.com, aligned",
+            mail=lambda: dkim(addressed(results("dmarc=pass header.from=example.com"), f"To: {CAREFUL_NUMBER}"))),
+    careful(name="relay, SPF, not named", sender=ALICE, peer=RELAY, told=ALICE, why="Authentication-Results: SPF of example.com",
+            mail=lambda: addressed(results(f"spf=pass smtp.mailfrom={ALICE}"), "To: joe@example.com")),
 ]  # fmt: skip
 
 
@@ -499,6 +595,38 @@ async def test_of_many_signatures_few_are_looked_up(tmp_path: Path) -> None:
     async with at(STRANGER, tmp_path) as (door, zone):
         await _spoken(door, Row(name="", mail=lambda: many(dkim(), 50), why=""))
         assert sum("._domainkey." in name for name, _, _ in zone.asked) == 5
+
+
+async def test_one_number_that_is_not_named_turns_the_mail_away_and_the_smtplog_says_which(tmp_path: Path) -> None:
+    other = CAREFUL_NUMBER.replace("0101", "0102")
+    both, one = (dkim(addressed(*fields)) for fields in ([f"To: {CAREFUL_NUMBER}, {other}"], [f"To: {CAREFUL_NUMBER}"]))
+    async with at(STRANGER, tmp_path) as (door, _):
+        client = await door.greeted(STRANGER)
+        for content, reply in (
+            (both, "250"),
+            (one, f"{NO} The DKIM signature of this mail does not name +12025550102,"),
+        ):
+            await client.envelope(CAREFUL_NUMBER, other, sender="x@forwarder.example")
+            assert (await client.ask("DATA")).startswith("354")
+            client.say(content + b".\r\n")
+            assert (await client.hear()).startswith(reply)
+        [taken], [refused] = door.submissions.submitted, door.submissions.recorded
+    assert [route.destination for route in taken.routes] == ["+12025550101", "+12025550102"]
+    assert [line.reply[:9] for line in refused.recipients] == ["250 2.1.5", "550 5.7.1"]
+    assert "whose signed To and Cc do not name +12025550102 (named_recipients)" in refused.authentication
+
+
+async def test_a_mail_whose_proof_never_gets_its_turn_is_to_come_again(tmp_path: Path) -> None:
+    sandbox = Sandbox(children=1, quick=1, preload=("smtp.claims", "smtp.dkim", "smtp.spf"))
+    await sandbox.start()
+    workers = SandboxedWorkers(sandbox, seconds=1e-9, slots=asyncio.Semaphore(0), patience=0.1)
+    async with at(STRANGER, tmp_path, workers=workers) as (door, _):
+        reply = (await _spoken(door, Row(name="", mail=dkim, why="")))[1]
+        [entry] = door.submissions.recorded
+    await sandbox.stop()
+    assert reply == "451 4.3.0 Too much is being done here at the same time; try again later."
+    assert entry.authentication == "none: Too much is being done here at the same time; try again later."
+    assert entry.errors == ["no worker process was free within 0.1 s"]
 
 
 async def _spoken(door: Door, row: Row) -> tuple[str, str]:
