@@ -213,9 +213,8 @@ def _date(found: list[Field]) -> float | None:
 
 
 def _relayed(found: list[Field], authserv_id: str, now: float) -> Relayed | None:
-    """What the relay says: in the topmost field of all, which it has put above everything that came in. Any below may
-    be a stranger's, whatever name it bears: so that also where the topmost is another server's, or makes no sense,
-    nothing is said."""
+    """What the relay says: in what it has put above everything that came in. Any field below may be a stranger's,
+    whatever name it bears: so that also where the topmost is another server's, or makes no sense, nothing is said."""
     passed = _said(found, authserv_id)
     if passed is None:
         return None
@@ -238,14 +237,29 @@ def _aged_domains(found: list[Field], now: float) -> frozenset[str]:
 
 
 def _said(found: list[Field], authserv_id: str) -> Relayed | None:
-    value = next((value for name, value in found if name.lower() == b"authentication-results"), b"")
-    if len(value) > MAX_FIELD:
-        return None
-    server, *written = _split(_unfolded(value)) or [""]
-    named = _parsed(f"{server}; none")
-    if named is None or str(named.authserv_id or "").lower() != authserv_id.lower() or len(written) > MAX_RESULTS:
+    written: list[str] = []
+    values = list(_topmost(found))
+    for place, value in enumerate(values):
+        server, *results = _split(_unfolded(value)) or [""] if len(value) <= MAX_FIELD else [""]
+        named = _parsed(f"{server}; none")
+        if named is None or str(named.authserv_id or "").lower() != authserv_id.lower():
+            values = values[:place]
+            break
+        written += results
+    if not values or len(written) > MAX_RESULTS:
         return None
     return _passed(_results_of(written))
+
+
+def _topmost(found: list[Field]) -> Iterator[bytes]:
+    """The results that are the relay's own. Each filter of a Postfix writes a field (OpenDMARC above OpenDKIM above the
+    checker of SPF), all of them above the Received that Postfix writes, as nothing can stand that has come in. rspamd
+    writes one below it: of those only the topmost is not a stranger's."""
+    names = [name.lower() for name, _ in found]
+    results = [place for place, name in enumerate(names) if name == b"authentication-results"]
+    end = names.index(b"received") if b"received" in names else 0
+    above = [place for place in results if place < end][:MAX_RESULTS]
+    yield from (found[place][1] for place in above or results[:1])
 
 
 def _split(text: str) -> list[str]:

@@ -1,6 +1,7 @@
 """What a header claims, read from octets that anybody wrote: the one From, and never an error."""
 
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -144,3 +145,42 @@ def test_below_the_topmost_results_nothing_counts(top: str) -> None:
     header = f"Authentication-Results: {top}\r\n{FORGED}\r\nFrom: a@example.com\r\n\r\n".encode("latin-1")
     assert claims.read(header, 0.0, "mx").relayed in (None, Relayed())
     assert claims.read(header.partition(b"\r\n")[2], 0.0, "mx").relayed == GOOD
+
+
+AT = 1795943400.0
+"""When the mails of `relayed` were taken: headers as the programs of Debian 12 wrote them. Their sender's domain has no
+DMARC record, but where rspamd says that it passed."""
+SIGNED = frozenset({"sender.example"})
+WRITTEN = {
+    "postfix-opendkim-opendmarc-policyd-spf": Relayed(dkim=SIGNED, spf=SIGNED),
+    "postfix-opendkim-opendmarc-policyd-spf-forged": Relayed(),
+    "postfix-rspamd": Relayed(dmarc=SIGNED, dkim=SIGNED, spf=frozenset({"alice@sender.example"})),
+    "exim": Relayed(dkim=SIGNED),
+    "exim-unsigned": Relayed(),
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_what_real_relays_write(name: str) -> None:
+    header = (Path(__file__).parent / "relayed" / f"{name}.eml").read_bytes()
+    assert claims.read(header, AT, "mx.example.com").relayed == WRITTEN[name]
+    assert claims.read(header, AT, "mx.sender.example").relayed is None
+
+
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [
+        ("{none}{forged}Received: by mx\r\n", True),  # each filter of the relay has written one
+        ("{none}X-Spam: no\r\n{forged}Received: by mx\r\n", True),
+        ("{none}Received: by mx\r\n{forged}Received: by x\r\n", False),
+        ("Received: by mx\r\n{none}{forged}Received: by x\r\n", False),
+        ("{none}{forged}", False),  # nothing says where the relay's end
+        ("{other}{forged}Received: by mx\r\n", False),
+        ("{none}{other}{forged}Received: by mx\r\n", False),
+    ],
+)
+def test_whose_results_those_are_that_stand_together(header: str, found: bool) -> None:
+    kinds = {"none": "mx; dmarc=none header.from=example.com", "other": "other; none"}
+    lines = {name: f"Authentication-Results: {value}\r\n" for name, value in kinds.items()}
+    written = header.format(**lines, forged=f"{FORGED}\r\n") + "From: a@example.com\r\n\r\n"
+    assert (claims.read(written.encode(), 0.0, "mx").relayed == GOOD) is found
