@@ -2,7 +2,6 @@
 
 import asyncio
 import smtplib
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -20,16 +19,20 @@ NUMBER = "+15551234567@fax.example.com"
 
 
 @pytest.fixture
-async def sandboxed(tmp_path: Path, warm: WarmServers) -> AsyncIterator[Door]:
+async def sandbox(warm: WarmServers) -> AsyncIterator[Sandbox]:
     sandbox = Sandbox(quick=1, preload=("gateway.documents.inspect", "smtp.message"), boot=warm.boot)
     await sandbox.start()
+    yield sandbox
+    await sandbox.stop()
 
+
+@pytest.fixture
+async def sandboxed(tmp_path: Path, sandbox: Sandbox) -> AsyncIterator[Door]:
     async def parse(content: bytes | Path, options: Options) -> Message:
         return await sandbox.quick(read, content, options)
 
     async with running(tmp_path / "spool", Limits(memory=100_000), parse=parse) as door:
         yield door
-    await sandbox.stop()
 
 
 async def test_smtplib(sandboxed: Door) -> None:
@@ -62,10 +65,7 @@ async def test_aiosmtplib_with_utf8_and_a_large_mail(sandboxed: Door) -> None:
     assert sandboxed.submissions.spooled == [pdf(filler=b"\r\n.x" * 100_000)]
 
 
-async def test_a_document_that_takes_too_long_is_left_to_the_rendering(tmp_path: Path, warm: WarmServers) -> None:
-    sandbox = Sandbox(quick=1, preload=("gateway.documents.inspect", "smtp.message"), boot=warm.boot)
-    await sandbox.start()
-
+async def test_a_document_that_takes_too_long_is_left_to_the_rendering(tmp_path: Path, sandbox: Sandbox) -> None:
     async def parse(content: bytes | Path, options: Options) -> Message:
         return await sandbox.quick(slow_read, content, options, wall=0.3)
 
@@ -74,13 +74,11 @@ async def test_a_document_that_takes_too_long_is_left_to_the_rendering(tmp_path:
 
     async with running(tmp_path, Limits(), parse=parse, parse_slowly=parse_slowly) as door:
         client = await door.greeted()
-        began = time.monotonic()
+        # Had the wall not ended it the limit of processor time had, and refused the mail.
         assert (await client.send(octets(with_pdf()))).startswith("250")
-        assert time.monotonic() - began < 5
         (entry,) = door.submissions.entries
         assert entry.attachments[0].pages is None
         assert entry.errors == ["The documents could not be looked into during the session."]
-    await sandbox.stop()
 
 
 def slow_read(content: bytes | Path, options: Options) -> Message:
