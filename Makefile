@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 FUZZ_SECONDS ?= 600
 
+# What is started again and again is compiled once.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo run test lint check bench bench-documents prove-crash fuzz lock clean
 
 demo: $(VENV)/.ready

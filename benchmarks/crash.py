@@ -23,6 +23,9 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from benchmarks.gateway import DOMAIN, Gateway
+from gateway.administration import Administration
+from gateway.building import open_desk
+from gateway.settings import read
 
 BITS = 16
 BOB, FAX_MACHINE, NOBODY = "+12025550102", "+12025550190", "+12025550194"
@@ -144,10 +147,12 @@ async def prove(rounds: int, *, seed: int, pace: str = "fast", pause: float = 0.
 async def installed(folder: Path, *, pace: str = "fast") -> Gateway:
     """A gateway with the account and the boxes that the mails need; not started."""
     gateway = Gateway(folder, lines=f"loopback://?pace={pace}", lease_seconds="2")
-    account = await gateway.command("account", "add", "Crash", "--domain", DOMAIN, "--max-calls", "50")
-    bob = ("--number", BOB, "--deliver-to", "bob@example.com")
-    await gateway.command("faxbox", "add", account["id"], "Bob", *bob)
-    await gateway.command("faxbox", "add", account["id"], "Alice", "--allow", "alice@example.com")
+    desk = await open_desk(read(data_dir=folder, database_url="", documents_url=""))
+    administration = Administration(desk.store, desk.wake, desk.clock)
+    account, _ = await administration.add_account("Crash", domains=[DOMAIN], max_calls=50)
+    await administration.add_faxbox(account.id, "Bob", numbers=[BOB], inbound_email=["bob@example.com"])
+    await administration.add_faxbox(account.id, "Alice", permits=["alice@example.com"])
+    await desk.close()
     return gateway
 
 

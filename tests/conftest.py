@@ -1,6 +1,7 @@
 """What all tests share: a database of each kind, and a clock that can be moved."""
 
 import asyncio
+import gc
 import os
 import shutil
 import tempfile
@@ -18,6 +19,14 @@ from gateway.store.engine import Store
 from gateway.store.tables import metadata
 from gateway.store.wake import Wake
 from tests.warm import WarmServers
+
+gc.disable()  # until all tests are collected: what is imported and found for them stays
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
+
 
 settings.register_profile("faxgate", deadline=None, print_blob=True)
 settings.load_profile("faxgate")

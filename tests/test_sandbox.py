@@ -21,6 +21,7 @@ from gateway import unpickling
 from gateway.errors import BadField, DocumentRefused, OurTrouble
 from gateway.isolation import can_confine, confine, possible
 from gateway.sandbox import DOCUMENT, RECYCLE, Limits, Sandbox
+from tests.warm import WarmServers
 
 MIB = 1 << 20
 
@@ -81,8 +82,8 @@ def fds() -> list[str]:
 
 
 @pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    sandbox = Sandbox(children=2, preload=(__name__,))
+async def sandbox(warm: WarmServers) -> AsyncIterator[Sandbox]:
+    sandbox = Sandbox(children=2, preload=(__name__,), boot=warm.boot)
     await sandbox.start()
     yield sandbox
     await sandbox.stop()
@@ -197,8 +198,16 @@ async def test_cancelling_kills_the_child(sandbox: Sandbox, tmp_path: Path, way:
     assert await sandbox.quick(double, b"a") == b"aa"
 
 
-async def test_children_hold_nothing_of_the_gateway(sandbox: Sandbox) -> None:
-    for held in (await sandbox.run(fds), await sandbox.quick(fds)):
+@pytest.fixture
+async def from_nothing() -> AsyncIterator[Sandbox]:
+    sandbox = Sandbox(children=2, preload=(__name__,))
+    await sandbox.start()
+    yield sandbox
+    await sandbox.stop()
+
+
+async def test_children_hold_nothing_of_the_gateway(from_nothing: Sandbox) -> None:
+    for held in (await from_nothing.run(fds), await from_nothing.quick(fds)):
         assert sum(name.startswith("socket:") for name in held) == 1
         assert not any(name.startswith("pipe:") for name in held)
 
@@ -233,12 +242,12 @@ def parent() -> int:
     return os.getppid()
 
 
-async def test_a_dead_server_is_replaced(sandbox: Sandbox) -> None:
-    first = await sandbox.run(parent)
+async def test_a_dead_server_is_replaced(from_nothing: Sandbox) -> None:
+    first = await from_nothing.run(parent)
     os.kill(first, signal.SIGKILL)
     assert await gone(first)
-    assert await sandbox.run(parent) != first
-    assert await sandbox.quick(parent) != first
+    assert await from_nothing.run(parent) != first
+    assert await from_nothing.quick(parent) != first
 
 
 async def test_a_quick_child_that_died_idle_is_replaced(sandbox: Sandbox) -> None:
@@ -321,16 +330,16 @@ def privileges() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("way", ["run", "quick"])
-async def test_children_have_no_network(sandbox: Sandbox, way: str) -> None:
-    found = await getattr(sandbox, way)(network)
+async def test_children_have_no_network(from_nothing: Sandbox, way: str) -> None:
+    found = await getattr(from_nothing, way)(network)
     devices = found.pop("devices")
     assert set(found.values()) == {"EACCES"}, "the filter of system calls holds wherever we run"
     assert not devices or not possible().empty_network
 
 
 @pytest.mark.parametrize("way", ["run", "quick"])
-async def test_children_have_no_privileges(sandbox: Sandbox, way: str) -> None:
-    status = await getattr(sandbox, way)(privileges)
+async def test_children_have_no_privileges(from_nothing: Sandbox, way: str) -> None:
+    status = await getattr(from_nothing, way)(privileges)
     assert status["NoNewPrivs"] == "1"
     assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == (2 if os.geteuid() == 0 else 0)
     assert status["Seccomp"] == "2"

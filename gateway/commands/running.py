@@ -9,7 +9,7 @@ import signal
 import sys
 from dataclasses import asdict
 
-from gateway.commands.command import Commands, add
+from gateway.commands.command import Commands, add, importing
 from gateway.settings import ROLES, read
 
 
@@ -34,7 +34,8 @@ async def _serve(options: argparse.Namespace) -> int:
     for library in ("aiosqlite", "mail.log", "alembic", "uvicorn.error", "PIL"):
         logging.getLogger(library).setLevel(logging.WARNING)
     _raise_file_limit()
-    from gateway.app import App
+    with importing():
+        from gateway.app import App
 
     app = App(read(), roles=options.role or ROLES)
     asked = asyncio.Event()

@@ -12,11 +12,14 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import psycopg
 from sqlalchemy import make_url
 
 from gateway.ids import new_id
+
+if TYPE_CHECKING:
+    import psycopg  # costly to import, and needed where the database is PostgreSQL
 
 log = logging.getLogger(__name__)
 
@@ -147,6 +150,8 @@ class Wake:
                 continue  # it has just stopped
 
     async def _notify_postgres(self, topics: tuple[str, ...]) -> None:
+        import psycopg
+
         async with self._speaking:
             try:
                 if self._speaker is None or self._speaker.closed:
@@ -159,6 +164,8 @@ class Wake:
                 self._speaker = None
 
     async def _listen(self, listening: asyncio.Event) -> None:
+        import psycopg
+
         while True:
             try:
                 async with await psycopg.AsyncConnection.connect(self._url, autocommit=True) as connection:

@@ -17,7 +17,10 @@ from aiosmtpd.smtp import SMTP, Envelope
 
 from benchmarks.gateway import DOMAIN, Gateway, free_port
 from gateway.administration import Administration
+from gateway.building import open_desk
 from gateway.clock import Clock
+from gateway.sending import send
+from gateway.settings import read
 from gateway.store.engine import Store
 from gateway.store.wake import Wake
 from tests.documents import papers
@@ -88,7 +91,9 @@ class Killed:
         await self.gateway.up()
 
     async def fax(self, faxbox: str) -> None:
-        await self.gateway.command("send", str(self.letter), "--to", FAX_MACHINE, "--faxbox", faxbox)
+        desk = await open_desk(read(data_dir=self.folder))
+        await send(desk, faxbox, FAX_MACHINE, [self.letter])
+        await desk.close()
 
     def texts_at(self, port: int) -> None:
         """From the next start on its SMS centre is there."""
