@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 HEADER = "X-Request-Id"
 _ACCEPTABLE = re.compile(r"[0-9A-Za-z._-]{1,64}")
 """A client may name its request; anything that could confuse a log is replaced."""
+QUIET = ("/healthz", 200)
+"""Load balancers ask every other second: as long as all is well it is not worth a line of the log."""
 
 
 class Tracing:
@@ -56,7 +58,10 @@ class Tracing:
         finally:
             # %r: a path is text from outside. The query is left out, it may hold what is nobody's business.
             milliseconds = (time.monotonic() - began) * 1000
-            log.info("request %s: %s %r %d %.1f ms", request_id, scope["method"], scope["path"], status, milliseconds)
+            path, level = scope["path"], logging.INFO
+            if (path, status) == QUIET:
+                level = logging.DEBUG
+            log.log(level, "request %s: %s %r %d %.1f ms", request_id, scope["method"], path, status, milliseconds)
 
 
 def _request_id(given: str | None) -> str:

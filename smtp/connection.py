@@ -148,6 +148,18 @@ class Connection(SMTP):
         if found:
             self._name_peer(*found)
 
+    async def _await_handshake(self) -> None:
+        """Until a client has begun with TLS. Raises ConnectionError or IncompleteReadError where none does. Whoever
+        leaves before, as health checks do, has not failed, and the log says nothing."""
+        self._speechless = True
+        try:
+            async with asyncio.timeout(self._limits.handshake_seconds):
+                self._put_back(await self._read())
+        except TimeoutError as error:
+            log.info("smtp: TLS with %s failed: no handshake in time", self.peer)
+            raise ConnectionResetError from error
+        self._speechless = False
+
     async def _start_tls(self, context: ssl.SSLContext) -> None:
         """Shake hands, as the server; what was read already is a part of it. Raises ConnectionError where that comes
         to nothing, and then the connection is closed."""

@@ -66,6 +66,7 @@ class Session(Connection):
                 if refusal:
                     return  # a handshake is too much for saying no
                 assert self._server.certificate
+                await self._await_handshake()
                 await self._start_tls(self._server.certificate.context())
             await self._reply(refusal or f"220 {self.hostname} {self.protocol} faxgate")
             while self._open:

@@ -90,7 +90,7 @@ async def test_head_is_get_without_the_body(client: httpx.AsyncClient, house: Ho
 async def test_every_request_has_an_id_in_the_answer_and_in_the_log(
     client: httpx.AsyncClient, house: House, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, logger="admin_api")
+    caplog.set_level(logging.DEBUG, logger="admin_api")
     alice = house.alice
     ids = set()
     for path in (f"{alice.faxes}/outbox", f"{alice.faxes}/nothing", "/healthz"):
@@ -171,6 +171,14 @@ async def test_every_error_of_ours_keeps_its_http_status() -> None:
 
 def test_text_that_was_never_text_does_not_break_an_answer() -> None:
     assert Envelope({"data": "off\udce9r"}).body == b'{"data":"off?r"}'
+
+
+async def test_health_checks_do_not_fill_the_log(client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "admin_api")
+    assert (await client.get("/healthz")).status_code == 200
+    assert not caplog.records
+    assert (await client.post("/healthz")).status_code == 405
+    assert "'/healthz' 405" in caplog.text
 
 
 async def test_healthz_says_that_all_is_well(client: httpx.AsyncClient) -> None:

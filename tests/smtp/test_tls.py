@@ -7,6 +7,7 @@ import os
 import smtplib
 import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -143,6 +144,46 @@ async def test_a_handshake_that_does_not_come_is_not_waited_for(tmp_path: Path, 
         async with asyncio.timeout(5):
             await door.until_all_left()
         assert await client.hear() == ""
+
+
+@pytest.mark.parametrize("reset", [True, False])
+async def test_a_health_check_is_no_handshake_that_failed(
+    secured: Door, caplog: pytest.LogCaptureFixture, reset: bool
+) -> None:
+    """HAProxy and others connect to a TLS port, and leave by RST or FIN without a word."""
+    caplog.set_level(logging.INFO, "smtp")
+    port = await secured.server.start("127.0.0.1", 0, Speaks.SMTPS)
+    with socket.create_connection(("127.0.0.1", port), 10) as check:
+        check.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", reset, 0))
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(0.05)
+    await secured.until_all_left()
+    assert not secured.server.sessions
+    assert not caplog.records
+
+
+async def test_a_handshake_that_is_not_begun_is_not_waited_for(
+    tmp_path: Path, pem: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "smtp")
+    async with running(tmp_path, Limits(handshake_seconds=0.2), certificate=Certificate(pem)) as door:
+        port = await door.server.start("127.0.0.1", 0, Speaks.SMTPS)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        async with asyncio.timeout(5):
+            assert await reader.read() == b""
+            await door.until_all_left()
+        writer.close()
+    assert "no handshake in time" in caplog.text
+
+
+async def test_the_server_stops_before_a_handshake(tmp_path: Path, pem: Path) -> None:
+    async with asyncio.timeout(5), running(tmp_path, Limits(), certificate=Certificate(pem)) as door:
+        port = await door.server.start("127.0.0.1", 0, Speaks.SMTPS)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.sleep(0.05)
+        await door.server.stop()
+        assert await reader.read() == b""
+        writer.close()
 
 
 async def test_the_server_stops_during_a_handshake(tmp_path: Path, pem: Path) -> None:
