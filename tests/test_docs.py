@@ -1,5 +1,6 @@
-"""What is written for people: links that lead somewhere, and every setting with its name."""
+"""What is written for people: links that lead somewhere, every setting with its name, maps of all that is there."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from gateway.settings import Settings
 
 HOUSE = Path(__file__).parent.parent
 PAGES = [HOUSE / "README.md", HOUSE / "CHANGELOG.md", *sorted((HOUSE / "docs").glob("*.md"))]
+
+GATEWAY = ("gateway", *(f"gateway/{name}" for name in ("commands", "documents", "lines", "outbound", "store")))
+MAPPED = (*GATEWAY, "gateway/lines/freeswitch", "smtp", "admin_api", "benchmarks")
 
 
 def anchors(page: Path) -> set[str]:
@@ -33,3 +37,12 @@ def test_every_setting_is_written_down_and_no_other() -> None:
         name for row in re.findall(r"(?m)^\| (`FAXGATE_[^|]+)", table) for name in re.findall(r"FAXGATE_\w+", row)
     }
     assert written == names
+
+
+@pytest.mark.parametrize("package", MAPPED)
+def test_every_module_stands_in_the_map_of_its_package(package: str) -> None:
+    folder = HOUSE / package
+    drawn = ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) or ""
+    modules = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    packages = {path.parent.name for path in folder.glob("*/__init__.py")}
+    assert {name for name in modules | packages if not re.search(rf"\b{name}\b", drawn)} == set()

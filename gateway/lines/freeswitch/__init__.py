@@ -12,6 +12,7 @@
     records       what mod_json_cdr has written of calls that have ended
     spool         the folder that FreeSWITCH and we share
     options       the line's URL
+    clock         the time zone of the header line that FreeSWITCH prints (pure)
 
 A call's end is decided by CHANNEL_HANGUP_COMPLETE; where that never reached us, FreeSWITCH is asked whether the call
 lives (`uuid_exists`), then its record is looked for, and what neither can say is unknown.
