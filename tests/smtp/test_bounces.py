@@ -104,6 +104,21 @@ def test_what_is_no_bounce(mail: bytes, words: str) -> None:
     assert taken_for(mail) == Bounce(failed=False, words=words)
 
 
+BLOCKED = (
+    "554-5.7.1 [198.51.100.1 12] Our system has detected that this message is 554-5.7.1 likely unsolicited mail. To "
+    "reduce the amount of spam sent, 554 5.7.1 this message has been blocked. x12-20020a05 - gsmtp"
+)
+NOBODY = "550 5.1.1 <nobody@far.example>: Recipient address rejected: User unknown in virtual mailbox table"
+REAL = {"postfix-nobody": NOBODY, "postfix-spam": BLOCKED, "exim-nobody": NOBODY, "exim-spam": BLOCKED}
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_ones(name: str) -> None:
+    """Of Postfix 3.7 and Exim 4.96, as they were written."""
+    mail = (Path(__file__).parent / "bounced" / f"{name}.eml").read_bytes()
+    assert taken_for(mail) == Bounce(failed=True, words=REAL[name])
+
+
 def test_a_mail_of_a_person_is_no_bounce() -> None:
     assert not taken_for(plain("Thank you!", "From: bob@example.org"), "bob@example.org").failed
     # But some daemons write as themselves.
