@@ -16,7 +16,7 @@ from gateway.ports import Documents
 from gateway.removal import Removal
 from gateway.retention import clear_unowned, expire
 from gateway.spool import remove_abandoned
-from gateway.store import destinations, events, ledger
+from gateway.store import destinations, events, ledger, repeats
 from gateway.store.engine import Store
 
 log = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ async def _prune(store: Store, now: datetime) -> None:
         await events.prune(connection, now)
         await destinations.prune(connection, now)
         await connection.run_sync(ledger.prune, now)
+        await connection.run_sync(repeats.prune, now)
 
 
 async def _sweep(store: Store, documents: Documents, clock: Clock, spool: Path) -> None:

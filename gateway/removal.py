@@ -2,7 +2,8 @@
 
 Gone are the row, the files (but those that another fax still refers to) and the notices; with the last fax of a mail
 also the mail's subject and the names of its attachments in the smtplog. What remains is the call records and an audit
-entry, both without content. The files go behind the commit, which has written down which (`gateway.erasure`): nobody
+entry, both without content, and for a day a digest by which the same mail is known when it comes again
+(`gateway.store.repeats`). The files go behind the commit, which has written down which (`gateway.erasure`): nobody
 waits for the documents store with a write of his own, and a crash between the two leaves nothing that is not erased
 later. So is what the store cannot erase just now; nobody can have it by then.
 """
@@ -20,7 +21,7 @@ from gateway.errors import Conflict, NotFound, OurTrouble
 from gateway.fax import ENDED, Direction, Fax
 from gateway.ports import Documents
 from gateway.store import audit as audit_log
-from gateway.store import erasures, faxes, smtplog
+from gateway.store import erasures, faxes, repeats, smtplog
 from gateway.store.engine import Store
 from gateway.store.erasures import Erasure
 
@@ -55,6 +56,7 @@ class Removal:
             fax = await self._ended(connection, account_id, fax_id, direction, check)
             going = await self._let_go(connection, fax)
             await faxes.delete_ended(connection, fax)
+            await connection.run_sync(repeats.keep, fax, self.clock.now())
             if fax.submission_id and not await faxes.of_submission(connection, fax.submission_id):
                 await smtplog.blank(connection, fax.submission_id)
             await connection.run_sync(audit_log.add, [audit.of_fax(actor, audit.REMOVED, fax, self.clock.now())])

@@ -32,7 +32,7 @@ from gateway.smtplog import SmtplogEntry
 from gateway.spending import LimitPassed
 from gateway.storage import key_for
 from gateway.store import audit as audit_log
-from gateway.store import faxes, idempotency, notices, smtplog, stranded
+from gateway.store import faxes, idempotency, notices, repeats, smtplog, stranded
 from gateway.store.engine import Store
 from gateway.store.idempotency import Once
 from gateway.store.ledger import Ledger
@@ -40,7 +40,6 @@ from gateway.store.wake import DIAL, NOTICES, PREPARE, Wake
 
 log = logging.getLogger(__name__)
 
-REPEATED_WITHIN = timedelta(hours=24)
 MOST_AT_ONCE = 64
 """Mails in one transaction."""
 
@@ -218,7 +217,7 @@ class Submissions:
             _check_rendered(connection, group)
             _check_operator_mails(connection, group, now)
             keys = {fax.repeat_key for waiting in group for fax in waiting.faxes if fax.repeat_key}
-            known = faxes.repeats(connection, keys, now - REPEATED_WITHIN)
+            known = repeats.known(connection, keys, now)
             payers = ((fax.account_id, fax.faxbox_id) for waiting in group if waiting.adds for fax in waiting.faxes)
             ledger = Ledger(connection, payers, now)
             new = [(one.actor, fax) for one in group if one.adds for fax in _entered(one, known, ledger)]

@@ -10,7 +10,7 @@
     queue           claims, leases and the slots that hold the limits; `lines` what is drained and how busy
     ledger          what has been spent of the limits, and who pays
     destinations    with what means faxes get through to a number
-    idempotency     requests that clients have named
+    idempotency     requests that clients have named; `repeats` mails that were faxed already
 
     notices         the outbox of our own mails; `stranded` follows one that a received fax does not leave by
     lateness, junk  which faxes take long, which are not wanted, and have not been told of

@@ -4,7 +4,7 @@ Every change says which status (and, of a claimed fax, which claim) it expects; 
 LostClaim, and the transaction with it is rolled back: whoever owns the fax now decides.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -115,20 +115,6 @@ async def find(connection: AsyncConnection, fax_id: str, account_id: str | None 
 async def known(connection: AsyncConnection, fax_id: str) -> Fax | None:
     row = (await connection.execute(select(_fax).where(_fax.c.id == fax_id))).mappings().first()
     return None if row is None else from_row(row)
-
-
-def repeats(connection: Connection, keys: Collection[str], since: datetime) -> dict[str, str]:
-    """Which of these repeat keys were faxed since then and did not fail: key -> fax id."""
-    if not keys:
-        return {}
-    if connection.dialect.name == "postgresql":
-        # Two processes that get the same mail at once must not both find that it is new.
-        for key in sorted(keys):
-            connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key})
-    query = select(_fax.c.repeat_key, _fax.c.id).where(
-        _fax.c.repeat_key.in_(keys), _fax.c.created_at > since, _fax.c.status != Status.FAILED
-    )
-    return {key: fax_id for key, fax_id in connection.execute(query) if key is not None}
 
 
 async def rendered_sibling(connection: AsyncConnection, fax: Fax) -> Fax | None:

@@ -7,10 +7,14 @@ import smtplib
 from email.message import EmailMessage
 
 import pytest
+from sqlalchemy import select
 
 from gateway.audit import OPERATOR
-from gateway.fax import Status
+from gateway.fax import Direction, Status
 from gateway.outbound.cancel import cancel
+from gateway.removal import Removal
+from gateway.store import repeats
+from gateway.store.tables import removed_repeat
 from tests.stories.conftest import BUSY, FAX_MACHINE, House
 
 
@@ -154,6 +158,26 @@ async def test_the_same_mail_sent_twice_is_faxed_once(house: House, letter: Emai
     assert again.accepted
     assert again.fax_ids == []
     assert again.errors == [f"repeat of fax {fax.id} to {FAX_MACHINE}: no new fax"]
+
+
+async def test_the_same_mail_is_faxed_once_though_its_fax_was_removed_meanwhile(
+    house: House, letter: EmailMessage
+) -> None:
+    """Programs remove a fax as soon as it is completed; a client may send again much later."""
+    await house.send(letter, FAX_MACHINE)
+    fax = await house.fax(Status.COMPLETED)
+    removal = Removal(store=house.app.store, documents=house.app.documents, clock=house.clock)
+    await removal.remove(house.account.id, fax.id, Direction.OUTBOUND, OPERATOR, lambda _: None)
+    await house.send(letter, FAX_MACHINE)
+    assert await house.faxes() == []
+    assert (await house.smtplog())[0].errors == [f"repeat of fax {fax.id} to {FAX_MACHINE}: no new fax"]
+    await house.later(24 * 3600 + 1)
+    async with house.app.store.begin() as connection:
+        await connection.run_sync(repeats.prune, house.clock.now())
+        kept = (await connection.execute(select(removed_repeat.c.id))).first()
+    assert kept is None
+    await house.send(letter, FAX_MACHINE)
+    assert len(await house.faxes()) == 1
 
 
 async def test_a_mail_whose_fax_failed_may_be_sent_again(house: House, letter: EmailMessage) -> None:

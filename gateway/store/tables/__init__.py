@@ -9,6 +9,7 @@ from gateway.store.tables.faxes import (
     idempotency,
     junk_digest,
     line_drain,
+    removed_repeat,
     slot,
     spent,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "notice",
     "notice_attempt",
     "number",
+    "removed_repeat",
     "slot",
     "smtplog",
     "spent",

@@ -169,6 +169,15 @@ idempotency = Table(
     Column("created_at", Utc, nullable=False, index=True),
 )
 
+removed_repeat = Table(
+    "removed_repeat",
+    metadata,
+    # Of a fax that is gone: what makes its mail the same again (`gateway.store.repeats`).
+    id_(primary_key=True),
+    Column("repeat_key", String(64), nullable=False, index=True),
+    Column("created_at", Utc, nullable=False, index=True),
+)
+
 junk_digest = Table(
     "junk_digest",
     metadata,
