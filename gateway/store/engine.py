@@ -6,6 +6,7 @@ PostgreSQL. A database that cannot be reached or is busy for too long raises Our
 
 import asyncio
 import logging
+import os
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
@@ -53,9 +54,9 @@ class Store:
         store = cls(*_engines(url))
         try:
             if store.sqlite:
-                await asyncio.to_thread(_make_wal, str(store.engine.url.database))
+                await asyncio.to_thread(_make_file, Path(str(store.engine.url.database)))
             await store._migrate()
-        except (DBAPIError, sqlite3.Error) as error:
+        except (DBAPIError, sqlite3.Error, OSError) as error:
             await store.close()
             raise OurTrouble(f"The database cannot be opened: {getattr(error, 'orig', error)}") from error
         return store
@@ -159,7 +160,6 @@ def _engines(url: str) -> tuple[AsyncEngine, Engine]:
     if parsed.drivername == "sqlite":
         if not parsed.database:
             raise OurTrouble("FAXGATE_DATABASE_URL: sqlite:///PATH needs a path")
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         options: dict[str, Any] = {"json_serializer": to_json, "connect_args": {"timeout": BUSY_SECONDS}}
         engine = create_async_engine(parsed.set(drivername="sqlite+aiosqlite"), pool_size=8, max_overflow=0, **options)
         direct = create_engine(parsed, pool_size=1, max_overflow=0, **options)
@@ -177,7 +177,15 @@ def _engines(url: str) -> tuple[AsyncEngine, Engine]:
     raise OurTrouble(f"FAXGATE_DATABASE_URL: {parsed.drivername}: is unknown; take sqlite:///PATH or postgresql://...")
 
 
-def _make_wal(path: str) -> None:
+def _make_file(path: Path) -> None:
+    """A database file that nobody else can read; SQLite gives what it makes beside it the same rights. Whoever comes
+    first makes it and the folder: that may be `faxgate doctor`."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    _make_wal(path)
+
+
+def _make_wal(path: Path) -> None:
     """Switch a database file to WAL, which it then stays. Two processes that do so to a new file at once get "database
     is locked" without waiting (SQLite's busy handler is not asked here), so this waits."""
     until = time.monotonic() + BUSY_SECONDS

@@ -55,7 +55,7 @@ class Wake:
             self._listener = asyncio.create_task(self._listen(listening), name="wake")
             await asyncio.wait_for(listening.wait(), 30)
             return
-        self._directory.mkdir(parents=True, exist_ok=True)
+        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._directory_fd = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)

@@ -88,6 +88,20 @@ async def test_a_database_that_cannot_be_used_is_named(url: str) -> None:
         await Store.open(url)
 
 
+async def test_a_new_database_is_for_nobody_else(tmp_path: Path) -> None:
+    store = await Store.open(f"sqlite:///{tmp_path}/var/faxgate.db")
+    made = [tmp_path / "var", *(tmp_path / "var").iterdir()]
+    assert len(made) == 4  # with its -wal and -shm
+    assert [path.name for path in made if path.stat().st_mode & 0o077] == []
+    await store.close()
+
+
+async def test_a_file_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OurTrouble, match=r"cannot be opened: .*file"):
+        await Store.open(f"sqlite:///{tmp_path}/file/faxgate.db")
+
+
 async def test_a_database_that_is_not_there_is_our_trouble() -> None:
     with pytest.raises(OurTrouble, match="cannot be opened"):
         await Store.open("postgresql://nobody@127.0.0.1:1/none")
