@@ -63,3 +63,23 @@ class SmtplogEntry:
     def host(self) -> str:
         """The address of the peer."""
         return self.peer.rpartition(":")[0].strip("[]")
+
+
+SHOWN = 3
+
+
+def in_a_line(entry: SmtplogEntry) -> str:
+    """The transaction as the log has it, without a word of what the mail says: the text of a reply may name documents.
+    Pure."""
+    to = [line.address for line in entry.recipients]
+    more = f" and {len(to) - SHOWN} more" if len(to) > SHOWN else ""
+    words = [
+        f"{entry.id} from {entry.sender or '<>'} at {entry.host} to {', '.join(to[:SHOWN]) or 'nobody'}{more}",
+        ": " + " ".join(entry.reply.split()[:2]),
+        f", sender: {entry.authentication}" if entry.authentication else "",
+        f", faxes {', '.join(entry.fax_ids[:SHOWN])}" if entry.fax_ids else "",
+        more if len(entry.fax_ids) > SHOWN else "",
+    ]
+    line = "".join(words)
+    # A local part may have any sign of Unicode, among them such as begin a line.
+    return line if line.isprintable() else repr(line)[1:-1]

@@ -22,7 +22,7 @@ from gateway.ids import new_id
 from gateway.operator_mail import Passage, to_operator
 from gateway.outbound.submission import MailedDocument, Submission
 from gateway.routing import BounceRoute, FaxRoute, FaxTarget, OperatorRoute
-from gateway.smtplog import AttachmentLog, RecipientLog, SmtplogEntry
+from gateway.smtplog import AttachmentLog, RecipientLog, SmtplogEntry, in_a_line
 from gateway.wording import zone_of
 from smtp import replies
 from smtp.addresses import Address
@@ -264,6 +264,7 @@ class Transaction:
         self.entry.reply = f"250 2.0.0 Accepted as {self.entry.id}"
         await self._gateway.submissions.submit(submission)
         self.ended = True
+        log.info("smtp %s", in_a_line(self.entry))
 
     def _with_options(self, route: FaxRoute, message: Message) -> FaxRoute:
         """Raises BadField."""
@@ -306,6 +307,8 @@ class Transaction:
             await self._gateway.submissions.record(self.entry)
         except Exception:
             log.exception("smtp %s: its smtplog entry could not be stored: %r", self.entry.id, self.entry)
+        else:
+            log.info("smtp %s", in_a_line(self.entry))
 
     def _close(self) -> None:
         if self._turned_away:

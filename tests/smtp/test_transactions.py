@@ -1,11 +1,14 @@
 """What a transaction hands in, and the one smtplog entry that each leaves."""
 
 import asyncio
+import logging
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from gateway.errors import DocumentRefused
+from gateway.smtplog import RecipientLog, SmtplogEntry, in_a_line
 from smtp import replies
 from smtp.message import Message, Options
 from smtp.policy import Limits
@@ -45,6 +48,29 @@ async def test_an_accepted_mail(client: Client, door: Door) -> None:
     assert submission.operator_mail is None
     assert "<1@example.com>" in submission.repeat_of
     assert not entry.errors
+
+
+async def test_the_log_tells_what_became_of_each(client: Client, door: Door, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "smtp")
+    await client.send(octets(with_pdf()), NUMBER)
+    await client.send(octets(written()), NUMBER)
+    accepted, refused = (entry.id for entry in door.submissions.entries)
+    told = [record.getMessage() for record in caplog.records if record.name == "smtp.transaction"]
+    asked = f"from alice@example.com at 127.0.0.1 to {NUMBER}"
+    assert told == [
+        f"smtp {accepted} {asked}: 250 2.0.0, sender: trusted network, faxes fax-+15551234567",
+        f"smtp {refused} {asked}: 554 5.6.1, sender: trusted network",
+    ]
+
+
+def test_a_line_of_the_log_stays_one() -> None:
+    many = [RecipientLog(address=f"+1202555019{last}@fax.example.com") for last in range(5)]
+    entry = SmtplogEntry(id="1", received_at=datetime.now(UTC), peer="[::1]:25", sender="a\u2028b@c.example")
+    entry.recipients, entry.reply, entry.fax_ids = many, "250 2.0.0 Accepted as 1", ["f", "g", "h", "i", "j"]
+    assert in_a_line(entry) == (
+        r"1 from a\u2028b@c.example at ::1 to +12025550190@fax.example.com, +12025550191@fax.example.com, "
+        "+12025550192@fax.example.com and 2 more: 250 2.0.0, faxes f, g, h and 2 more"
+    )
 
 
 async def test_two_recipients_are_two_faxes_and_the_same_twice_is_one(client: Client, door: Door) -> None:
