@@ -5,14 +5,14 @@ answers: it names nobody. Where it cannot be told where these end, the whole fie
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 from smtp.addresses import BadSyntaxError, read_argument
 
-MAX_FIELD = 64 * 1024
-"""Octets; of a longer field nobody is named."""
+MAX_OCTETS = 64 * 1024
+"""Of all fields."""
 MOST = 500
-"""Addresses."""
+"""Addresses of all fields."""
 
 QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 ANGLE = re.compile(r'<((?:"(?:[^"\\]|\\.)*"|[^"<>])*)>')
@@ -20,15 +20,18 @@ PLAIN = re.compile(r'[^"(),:;<>\\]+')
 IN_COMMENT = re.compile(r"[^()\\]+|\\.|[()]")
 
 
-def named(values: Iterable[bytes]) -> frozenset[str]:
-    """The addresses in these fields as `local@domain`, the local part unquoted, the domain in A-labels."""
-    found: set[str] = set()
-    for value in values:
-        if len(value) <= MAX_FIELD:
-            for written in _written(value.decode("utf-8", "replace").replace("\r\n", "")):
-                if (address := _address(written)) and len(found) < MOST:
-                    found.add(address)
-    return frozenset(found)
+def named(values: Sequence[bytes]) -> list[frozenset[str]]:
+    """The addresses in each of these fields as `local@domain`, the local part unquoted, the domain in A-labels. Of what
+    is beyond the bounds, counted from the last field, which nobody can have added, there are none."""
+    found: list[frozenset[str]] = []
+    octets, addresses = 0, 0
+    for value in reversed(values):
+        octets += len(value)
+        written = _written(value.decode("utf-8", "replace").replace("\r\n", "")) if octets <= MAX_OCTETS else []
+        some = [address for one in written[: MOST - addresses] if (address := _address(one))]
+        addresses += len(some)
+        found.append(frozenset(some))
+    return found[::-1]
 
 
 def _address(written: str) -> str:
@@ -37,9 +40,7 @@ def _address(written: str) -> str:
         found = read_argument("TO:", f"TO:<{written}>")
     except BadSyntaxError:
         return ""
-    if found.address is None or found.parameters or not found.address.domain:
-        return ""
-    return f"{found.address.local}@{found.address.domain}"
+    return f"{found.address.local}@{found.address.domain}" if found.address and found.address.domain else ""
 
 
 class _Unclear(Exception):

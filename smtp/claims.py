@@ -152,6 +152,7 @@ def signatures_of(found: list[Field]) -> list[Field]:
 
 
 def _signatures(found: list[Field], now: float) -> Iterator[Signature]:
+    addressed = _addressed(found)
     for _, value in signatures_of(found):
         sane = len(value) <= MAX_FIELD and not BLANKS.search(value)
         tags = (tags_of(value) if sane else None) or {}
@@ -163,15 +164,22 @@ def _signatures(found: list[Field], now: float) -> Iterator[Signature]:
             selector=selector if named else "",
             result=(_unsound(tags, found, now) if named else "it is no signature as RFC 6376 has them") or UNCHECKED,
             signed=frozenset(names),
-            named=addressees.named([*_covered(found, "to", names), *_covered(found, "cc", names)]),
+            named=_covered(addressed, "to", names) | _covered(addressed, "cc", names),
         )
 
 
-def _covered(found: list[Field], name: str, signed: list[str]) -> list[bytes]:
-    """The fields of this name that are signed: of several the last, as many as the signature says (RFC 6376 5.4.2), as
-    `smtp.dkim` hashes them."""
-    values = [value for field, value in found if field.lower() == name.encode()]
-    return values[-signed.count(name) :] if name in signed else []
+def _addressed(found: list[Field]) -> list[tuple[str, frozenset[str]]]:
+    """The To and Cc fields: the name, and whom each names."""
+    written = [(name.decode().lower(), value) for name, value in found if name.lower() in (b"to", b"cc")]
+    named = addressees.named([value for _, value in written])
+    return [(name, addresses) for (name, _), addresses in zip(written, named, strict=True)]
+
+
+def _covered(addressed: list[tuple[str, frozenset[str]]], name: str, signed: list[str]) -> frozenset[str]:
+    """Whom those fields of this name name that are signed: of several the last, as many as the signature says (RFC 6376
+    5.4.2), as `smtp.dkim` hashes them."""
+    fields_ = [addresses for field, addresses in addressed if field == name]
+    return frozenset[str]().union(*fields_[-signed.count(name) :]) if name in signed else frozenset()
 
 
 def _signed(tags: dict[str, str]) -> list[str]:

@@ -616,6 +616,21 @@ async def test_one_number_that_is_not_named_turns_the_mail_away_and_the_smtplog_
     assert "whose signed To and Cc do not name +12025550102 (named_recipients)" in refused.authentication
 
 
+async def test_each_number_is_named_at_the_domain_that_it_was_brought_to(tmp_path: Path) -> None:
+    brought = CAREFUL_NUMBER, "+12025550102@fax2.careful.example"
+    crossed = "+12025550102@fax.careful.example, +12025550101@fax2.careful.example"
+    async with at(STRANGER, tmp_path) as (door, _):
+        client = await door.greeted(STRANGER)
+        for to, reply in (
+            (", ".join(brought), "250"),
+            (crossed, f"{NO} The DKIM signature of this mail does not name"),
+        ):
+            await client.envelope(*brought, sender="x@forwarder.example")
+            assert (await client.ask("DATA")).startswith("354")
+            client.say(dkim(addressed(f"To: {to}")) + b".\r\n")
+            assert (await client.hear()).startswith(reply)
+
+
 async def test_a_mail_whose_proof_never_gets_its_turn_is_to_come_again(tmp_path: Path) -> None:
     sandbox = Sandbox(children=1, quick=1, preload=("smtp.claims", "smtp.dkim", "smtp.spf"))
     await sandbox.start()
