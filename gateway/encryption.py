@@ -162,8 +162,10 @@ class EncryptedDocuments:
         return copy if copy is not None else await asyncio.to_thread(self._decrypted, key, stored)
 
     async def delete(self, keys: Sequence[str]) -> None:
-        self._copies.remove(keys)  # first: what the store cannot erase is not to lie about in the clear
-        await self._within.delete(keys)
+        try:
+            await self._within.delete(keys)
+        finally:  # what the store cannot erase just now does not lie about in the clear
+            self._copies.remove(keys)
 
     def stored(self, since: datetime) -> AsyncIterator[tuple[str, datetime]]:
         return self._within.stored(since)

@@ -90,9 +90,11 @@ class S3Documents:
 
     async def delete(self, keys: Sequence[str]) -> None:
         if keys:
-            with _troubles("The documents cannot be removed right now."):
-                await obstore.delete_async(self._store, list(keys))
-            self._cache.remove(keys)
+            try:
+                with _troubles("The documents cannot be removed right now."):
+                    await obstore.delete_async(self._store, list(keys))
+            finally:
+                self._cache.remove(keys)
         await self._cache.tidy()
 
     async def stored(self, since: datetime) -> AsyncIterator[tuple[str, datetime]]:

@@ -109,6 +109,19 @@ async def test_one_document_cannot_be_given_for_another(tmp_path: Path, key: str
         await documents(tmp_path, key).open(TWO)
 
 
+async def test_what_the_store_cannot_erase_is_not_left_in_the_clear(tmp_path: Path, key: str) -> None:
+    store = documents(tmp_path, key)
+    await store.put([NewDocument(ONE, SECRET), NewDocument(TWO, SECRET)])
+    copies = [await store.open(name) for name in (ONE, TWO)]
+    stuck = tmp_path / "documents" / ONE
+    stuck.unlink()
+    stuck.mkdir()  # no file, so that `unlink` refuses it
+    with pytest.raises(OurTrouble, match="cannot be removed"):
+        await store.delete([ONE, TWO])
+    assert not any(copy.exists() for copy in copies)
+    assert not (tmp_path / "documents" / TWO).exists()  # it keeps no other
+
+
 async def test_keys_are_replaced(tmp_path: Path, key: str) -> None:
     new = new_key()
     await documents(tmp_path, key).put([NewDocument(ONE, SECRET)])
