@@ -121,8 +121,15 @@ class Submissions:
         # database was lost before its answer came.
         await self._commit(waiting)
         if not waiting.fax_ids or waiting.first is not None:
-            await self._documents.delete([document.key for document in documents])  # all repeats: nobody needs them
+            await self._discard([document.key for document in documents])  # all repeats: nobody needs them
         return waiting.fax_ids
+
+    async def _discard(self, keys: Sequence[str]) -> None:
+        """What is committed is answered, whatever comes now: the sweep of orphans makes up for it."""
+        try:
+            await self._documents.delete(keys)
+        except OurTrouble as error:
+            log.warning("documents of a repeat are left to the sweep: %s %s", error, error.detail)
 
     async def check(self, faxes: Sequence[Fax], counted_pages: int = 0, spender: str = "") -> None:
         """Whether faxes like these would be taken now, as far as numbers and limits go; nothing is stored. Raises

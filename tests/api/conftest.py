@@ -22,8 +22,10 @@ from tests.api.house import House, furnish, previews_of
 
 
 @pytest.fixture
-def documents(tmp_path: Path) -> Documents:
-    return FileDocuments(tmp_path / "documents")
+def documents(request: pytest.FixtureRequest, tmp_path: Path) -> Documents:
+    """On disk; a test may ask for another class of them."""
+    made: Documents = getattr(request, "param", FileDocuments)(tmp_path / "documents")
+    return made
 
 
 @pytest.fixture

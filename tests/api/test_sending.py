@@ -4,7 +4,7 @@ import asyncio
 import base64
 import json
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,12 +20,14 @@ from admin_api.server import Server
 from gateway.accounts import Faxbox
 from gateway.alerts import NOBODY
 from gateway.clock import Clock
+from gateway.errors import OurTrouble
 from gateway.fax import Direction, DocumentRequest, Fax, Status
 from gateway.ids import new_id
 from gateway.outbound.order import Orders
 from gateway.outbound.submit import Submissions
 from gateway.ports import Documents
 from gateway.sandbox import Sandbox
+from gateway.storage import FileDocuments
 from gateway.store import accounts, faxes
 from gateway.store.engine import Store
 from gateway.store.wake import Wake
@@ -352,6 +354,24 @@ async def test_two_requests_at_once_make_one_fax(alice: Alice, documents: Docume
     assert len({fax["id"] for fax in made}) == 1
     assert await alice.count() == before + 1
     assert stored_files(tmp_path) == files + 1  # what the others brought is not kept
+
+
+class Keeping(FileDocuments):
+    """Removes nothing."""
+
+    async def delete(self, keys: Sequence[str]) -> None:
+        raise OurTrouble("The documents cannot be removed right now.", detail="Permission denied")
+
+
+@pytest.mark.parametrize("documents", [Keeping], indirect=True)
+async def test_a_repeat_is_answered_though_what_it_brought_cannot_be_removed(alice: Alice, tmp_path: Path) -> None:
+    files = stored_files(tmp_path)
+    headers = {"Idempotency-Key": "again", "Content-Type": "application/pdf"}
+    query = "?to_number=12025550190&from_number=15551230001"
+    letter = papers.letter()
+    made = await asyncio.gather(*(alice.put(query, content=letter, headers=headers) for _ in range(8)))
+    assert len({fax["id"] for fax in made}) == 1
+    assert stored_files(tmp_path) > files + 1  # those are nobody's, and go with the orphans
 
 
 async def test_the_number_of_somebody_else_is_no_sender_of_a_fax_that_is_sent_again(alice: Alice) -> None:
