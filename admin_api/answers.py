@@ -174,6 +174,7 @@ class SmtplogAttachment(FileOfDocument):
 class SmtplogDetail(SmtplogSummary):
     """One SMTP transaction: all that decided it."""
 
+    account_id: Annotated[str | None, Field(description="Whose domain it was for; null where nobody's.")]
     faxbox_id: str | None
     peer: str
     helo: str

@@ -206,6 +206,7 @@ def smtplog_detail(entry: SmtplogEntry) -> SmtplogDetail:
     """An smtplog entry alone: all that decided it."""
     return {
         **smtplog_summary(entry),
+        "account_id": entry.account_id,
         "faxbox_id": entry.faxbox_id,
         "peer": entry.peer,
         "helo": entry.helo,

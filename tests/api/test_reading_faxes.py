@@ -232,6 +232,7 @@ async def test_the_smtplog_of_an_account(client: httpx.AsyncClient, house: House
         }
     ]
     data = (await client.get(f"{alice.faxes}/smtplog/{alice.entry.id}", headers=alice.headers)).json()["data"]
+    assert (data["account_id"], data["faxbox_id"]) == (alice.account.id, alice.faxbox.id)
     assert (data["peer"], data["helo"], data["subject"]) == ("127.0.0.1:51000", "client.example", "An offer")
     assert data["recipients"][0]["number"] == "8884732963"
     assert data["attachments"][0]["name"] == "offer.pdf"
