@@ -1,5 +1,5 @@
-"""The whole gateway as a process of its own, with a FreeSWITCH as its line: faxes out and in, and whatever dies
-meanwhile. Each fax is dialled once, and has one outcome that its sender hears of."""
+"""The whole gateway with a FreeSWITCH as its line, as a process of its own where that dies: faxes out and in, and
+whatever happens meanwhile. Each fax is dialled once, and has one outcome that its sender hears of."""
 
 import asyncio
 import email
@@ -14,10 +14,12 @@ from typing import Any
 
 import pytest
 
-from benchmarks.gateway import Gateway
+from benchmarks.gateway import DOMAIN, Gateway
 from gateway import settings
 from gateway.administration import Administration
+from gateway.app import App
 from gateway.building import open_desk
+from gateway.sandbox import Sandbox
 from tests.documents import papers
 from tests.lines.bench import draw_fax, until
 from tests.lines.freeswitch.play import Moment, Play
@@ -31,13 +33,10 @@ OUR_NUMBER, CALLER = "12025550101", "33611223344"
 class Place:
     """A gateway, its FreeSWITCH, and what both have on disk."""
 
-    gateway: Gateway
+    folder: Path
+    smtp_port: int
     switch: Switch
     spool: Path
-
-    async def up(self) -> None:
-        await self.gateway.start()
-        await self.gateway.up()
 
     async def send(self, pages: int = 1) -> None:
         mail = EmailMessage()
@@ -46,19 +45,19 @@ class Place:
         mail.add_attachment(papers.letter(pages=pages), maintype="application", subtype="pdf", filename="minutes.pdf")
 
         def with_client() -> None:
-            with smtplib.SMTP("127.0.0.1", self.gateway.smtp_port, timeout=20) as client:
+            with smtplib.SMTP("127.0.0.1", self.smtp_port, timeout=20) as client:
                 client.sendmail(ALICE, [f"{FAR}@fax.example.com"], mail.as_bytes(policy=SMTP))
 
         await asyncio.to_thread(with_client)
 
     def faxes(self, direction: str = "outbound") -> list[dict[str, Any]]:
-        with sqlite3.connect(self.gateway.folder / "faxgate.db") as database:
+        with sqlite3.connect(self.folder / "faxgate.db") as database:
             database.row_factory = sqlite3.Row
             query = "SELECT id, status, error, pages FROM fax WHERE direction = ? ORDER BY id"
             return [dict(row) for row in database.execute(query, [direction])]
 
     def mails(self) -> list[EmailMessage]:
-        folder = self.gateway.folder / "mail" / "new"
+        folder = self.folder / "mail" / "new"
         return [email.message_from_bytes(file.read_bytes(), policy=default) for file in folder.glob("*")]
 
     async def ended(self, status: str, direction: str = "outbound") -> dict[str, Any]:
@@ -78,6 +77,17 @@ class Place:
         return await self.switch.ring(play, to=OUR_NUMBER, from_=CALLER, path=path, image=image)
 
 
+@dataclass
+class Apart(Place):
+    """The gateway is a process of its own, which can die."""
+
+    gateway: Gateway
+
+    async def up(self) -> None:
+        await self.gateway.start()
+        await self.gateway.up()
+
+
 async def _install(folder: Path) -> None:
     """One account with one faxbox."""
     desk = await open_desk(settings.read(data_dir=folder))
@@ -90,20 +100,51 @@ async def _install(folder: Path) -> None:
 
 
 @pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[Place]:
-    spool = tmp_path / "faxes"
+def spool(tmp_path: Path) -> Path:
+    return tmp_path / "faxes"
+
+
+@pytest.fixture
+async def switch(spool: Path) -> AsyncIterator[Switch]:
     async with Switch(pace=0.01, cdr_directory=spool / "cdr") as switch:
-        line = (
-            f"freeswitch://:{switch.password}@127.0.0.1:{switch.port}?dial=sofia/gateway/trunk/{{number}}&spool={spool}"
-        )
-        gateway = Gateway(tmp_path, lines=line, lease_seconds="1")
-        await _install(tmp_path)
-        place = Place(gateway, switch, spool)
-        await place.up()
-        try:
-            yield place
-        finally:
-            await gateway.kill()
+        yield switch
+
+
+@pytest.fixture
+def line(switch: Switch, spool: Path) -> str:
+    return f"freeswitch://:{switch.password}@127.0.0.1:{switch.port}?dial=sofia/gateway/trunk/{{number}}&spool={spool}"
+
+
+@pytest.fixture
+async def place(tmp_path: Path, switch: Switch, spool: Path, line: str) -> AsyncIterator[Apart]:
+    gateway = Gateway(tmp_path, lines=line, lease_seconds="1")
+    await _install(tmp_path)
+    place = Apart(tmp_path, gateway.smtp_port, switch, spool, gateway)
+    await place.up()
+    try:
+        yield place
+    finally:
+        await gateway.kill()
+
+
+@pytest.fixture
+async def within(tmp_path: Path, switch: Switch, spool: Path, line: str, sandbox: Sandbox) -> AsyncIterator[Place]:
+    await _install(tmp_path)
+    read = settings.read(
+        data_dir=tmp_path,
+        lines=line,
+        lease_seconds=1,
+        smtp_listen="127.0.0.1:0",
+        api_listen="127.0.0.1:0",
+        smtp_hostname=DOMAIN,
+    )
+    app = App(read, sandbox=sandbox)
+    await app.start()
+    try:
+        yield Place(tmp_path, int(app.addresses.smtp.rpartition(":")[2]), switch, spool)
+    finally:
+        await app.hang_up()
+        await app.stop()
 
 
 @pytest.fixture
@@ -115,7 +156,7 @@ def held(moment: Moment = Moment.NEGOTIATED) -> Callable[[object], Play]:
     return lambda _: Play("success_1page_sofia_audio", hold=moment)
 
 
-async def test_a_mailed_pdf_is_faxed(place: Place) -> None:
+async def test_a_mailed_pdf_is_faxed(place: Apart) -> None:
     await place.send()
     await place.ended("completed")
     mail = await place.told("Faxed to")
@@ -129,17 +170,17 @@ async def test_a_mailed_pdf_is_faxed(place: Place) -> None:
     await until(lambda: list((place.spool / "tx").iterdir()) == [])
 
 
-async def test_a_fax_that_comes_in_is_mailed(place: Place, image: bytes) -> None:
-    await place.ring(image)
-    fax = await place.ended("received", "inbound")
+async def test_a_fax_that_comes_in_is_mailed(within: Place, image: bytes) -> None:
+    await within.ring(image)
+    fax = await within.ended("received", "inbound")
     assert fax["pages"] == 1
-    mail = await place.told("Fax from")
+    mail = await within.told("Fax from")
     [pdf] = mail.iter_attachments()
     assert pdf.get_content().startswith(b"%PDF")
-    await until(lambda: list((place.spool / "rx").iterdir()) == [])
+    await until(lambda: list((within.spool / "rx").iterdir()) == [])
 
 
-async def test_the_gateway_is_killed_during_a_call(place: Place) -> None:
+async def test_the_gateway_is_killed_during_a_call(place: Apart) -> None:
     place.switch.script = held()
     await place.send()
     await place.switch.heard("bgapi originate")
@@ -155,7 +196,7 @@ async def test_the_gateway_is_killed_during_a_call(place: Place) -> None:
     assert len(place.switch.originates) == 1
 
 
-async def test_the_call_ends_while_the_gateway_is_dead(place: Place) -> None:
+async def test_the_call_ends_while_the_gateway_is_dead(place: Apart) -> None:
     place.switch.script = held()
     await place.send()
     await place.switch.heard("bgapi originate")
@@ -170,33 +211,33 @@ async def test_the_call_ends_while_the_gateway_is_dead(place: Place) -> None:
     await until(lambda: list((place.spool / "cdr").iterdir()) == [])
 
 
-async def test_freeswitch_is_killed_during_a_call(place: Place) -> None:
+async def test_freeswitch_is_killed_during_a_call(within: Place) -> None:
     """Nobody can say how far it got: it is not dialled again, and its sender hears so at once."""
-    place.switch.script = held()
-    await place.send()
-    [made] = (await place.switch.heard("bgapi originate"), place.switch.originates)[1]
-    await until(lambda: made.uuid in place.switch.live)
-    await place.switch.kill()
-    await place.switch.restart()
-    fax = await place.ended("failed")
+    within.switch.script = held()
+    await within.send()
+    [made] = (await within.switch.heard("bgapi originate"), within.switch.originates)[1]
+    await until(lambda: made.uuid in within.switch.live)
+    await within.switch.kill()
+    await within.switch.restart()
+    fax = await within.ended("failed")
     assert "may have arrived" in fax["error"]
-    await place.told("Fax to")
-    assert len(place.switch.originates) == 1
+    await within.told("Fax to")
+    assert len(within.switch.originates) == 1
 
 
-async def test_the_event_socket_breaks_during_a_call(place: Place) -> None:
-    place.switch.script = held()
-    await place.send()
-    await place.switch.heard("bgapi originate")
-    await place.switch.drop(notice=True)
-    await place.switch.subscribed()
-    place.switch.release(place.switch.originates[0].uuid)
-    await place.ended("completed")
-    await place.told("Faxed to")
-    assert len(place.switch.originates) == 1
+async def test_the_event_socket_breaks_during_a_call(within: Place) -> None:
+    within.switch.script = held()
+    await within.send()
+    await within.switch.heard("bgapi originate")
+    await within.switch.drop(notice=True)
+    await within.switch.subscribed()
+    within.switch.release(within.switch.originates[0].uuid)
+    await within.ended("completed")
+    await within.told("Faxed to")
+    assert len(within.switch.originates) == 1
 
 
-async def test_a_fax_arrives_while_the_gateway_is_dead(place: Place, image: bytes) -> None:
+async def test_a_fax_arrives_while_the_gateway_is_dead(place: Apart, image: bytes) -> None:
     await place.gateway.kill()
     uuid = await place.ring(image)
     await place.switch.ended(uuid)
@@ -210,7 +251,7 @@ async def test_a_fax_arrives_while_the_gateway_is_dead(place: Place, image: byte
     assert len(place.mails()) == 1
 
 
-async def test_the_gateway_is_killed_while_a_fax_comes_in(place: Place, image: bytes) -> None:
+async def test_the_gateway_is_killed_while_a_fax_comes_in(place: Apart, image: bytes) -> None:
     uuid = await place.ring(image, Play("inbound_rxfax_success", hold=Moment.NEGOTIATED))
     await until(lambda: [fax["status"] for fax in place.faxes("inbound")] == ["receiving"], seconds=30)
     await place.gateway.kill()
@@ -221,7 +262,7 @@ async def test_the_gateway_is_killed_while_a_fax_comes_in(place: Place, image: b
     await place.told("Fax from")
 
 
-async def test_stopping_in_order_waits_for_the_call(place: Place) -> None:
+async def test_stopping_in_order_waits_for_the_call(place: Apart) -> None:
     place.switch.script = held()
     await place.send()
     await place.switch.heard("bgapi originate")
@@ -233,11 +274,11 @@ async def test_stopping_in_order_waits_for_the_call(place: Place) -> None:
     assert [fax["status"] for fax in place.faxes()] == ["completed"]
 
 
-async def test_a_fax_waits_for_a_freeswitch_that_is_away(place: Place) -> None:
-    await place.switch.kill()
-    await place.send()
-    await until(lambda: [fax["status"] for fax in place.faxes()] == ["pending"], seconds=30)
+async def test_a_fax_waits_for_a_freeswitch_that_is_away(within: Place) -> None:
+    await within.switch.kill()
+    await within.send()
+    await until(lambda: [fax["status"] for fax in within.faxes()] == ["pending"], seconds=30)
     await asyncio.sleep(1)
-    assert place.switch.originates == []
-    await place.switch.restart()
-    await place.ended("completed")
+    assert within.switch.originates == []
+    await within.switch.restart()
+    await within.ended("completed")
