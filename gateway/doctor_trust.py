@@ -11,6 +11,8 @@ from gateway.resolver import Resolver
 from gateway.settings import Settings, host_and_port
 from gateway.store import accounts, smtplog
 from gateway.store.engine import Store
+from smtp.alignment import domain_of
+from smtp.senders import STRANGER
 
 LATEST = 1000
 """Entries of the smtplog that are looked at."""
@@ -74,7 +76,7 @@ async def _stored_trust(settings: Settings) -> AsyncIterator[str]:
     store = await Store.open(settings.database)
     try:
         async with store.read() as connection:
-            clients = await smtplog.latest_clients(connection, LATEST)
+            entries = await smtplog.latest(connection, LATEST)
             for account_id in await accounts.account_ids(connection):
                 account = await accounts.account(connection, account_id)
                 owners = [(account.trusted_networks, f"of the account {account.name}")]
@@ -86,5 +88,9 @@ async def _stored_trust(settings: Settings) -> AsyncIterator[str]:
                         yield concern
     finally:
         await store.close()
-    for concern in trust.of_peers(clients, settings.trusted):
+    for concern in trust.of_peers(((entry.host, entry.helo) for entry in entries), settings.trusted):
+        yield concern
+    turned_away = [entry for entry in entries if entry.authentication == STRANGER]
+    senders = ((entry.host, domain_of(entry.sender)) for entry in turned_away)
+    for concern in trust.of_strangers(senders, settings.trusted):
         yield concern

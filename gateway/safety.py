@@ -153,6 +153,16 @@ def _in_memory(path: Path) -> bool:
     return holding in {"tmpfs", "ramfs"}
 
 
+def _nobody_is_told(settings: Settings) -> Iterator[Warned]:
+    """A relay elsewhere has no mailboxes of this machine, and what comes back of such mail is told to nobody."""
+    relay = urlsplit(settings.mail)
+    if settings.operator.endswith("@localhost") and relay.scheme in ("smtp", "smtps") and _is_away(settings.mail):
+        yield Warned(
+            "FAXGATE_OPERATOR",
+            f"alerts go to {settings.operator}, which {relay.hostname} cannot deliver: say who reads them",
+        )
+
+
 def _one_peer_takes_all(settings: Settings) -> Iterator[Warned]:
     for kind, listen, per_peer, most in (
         ("SMTP", settings.smtp_listen, settings.smtp_max_connections_per_peer, settings.smtp_max_connections),
@@ -176,4 +186,5 @@ CHECKS: tuple[Callable[[Settings], Iterator[Warned]], ...] = (
     _unencrypted,
     _clear_on_disk,
     _fetches_from_inside,
+    _nobody_is_told,
 )

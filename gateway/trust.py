@@ -9,6 +9,8 @@ WIDEST = {4: 16, 6: 32}
 """Bits that a public network has at least, so that it may be one's own."""
 MANY_NAMES = 5
 """Names in HELO by which servers behind one address show: one server has one, or a few."""
+MANY_STRANGERS = 3
+"""Domains by which a server shows that takes mail from the world: one's own people mistype theirs now and then."""
 
 
 def of_networks(networks: Iterable[Network], whose: str) -> Iterator[str]:
@@ -41,6 +43,21 @@ def of_peers(peers: Iterable[tuple[str, str]], trusted: Sequence[Network]) -> It
             yield (
                 f"clients with {len(said)} names in HELO came from {host}, which is believed: if a proxy or NAT stands "
                 "there, everybody who comes through it is. Let it speak the PROXY protocol, or trust others"
+            )
+
+
+def of_strangers(senders: Iterable[tuple[str, str]], trusted: Sequence[Network]) -> Iterator[str]:
+    """What was turned away shows: addresses of peers, and the domains of senders that no faxbox permits. A server that
+    takes mail from the world brings many, and one day a permitted sender that somebody has forged."""
+    domains: Mapping[str, set[str]] = defaultdict(set)
+    for host, domain in senders:
+        domains[host].add(domain.lower())
+    for host, said in sorted(domains.items()):
+        if hold(trusted, host) and len(said) >= MANY_STRANGERS:
+            yield (
+                f"mail of {len(said)} domains that no faxbox permits came from {host}, which is believed: if a mail "
+                "server there takes mail from the world, anybody can write a sender that is permitted. Name it in "
+                "FAXGATE_TRUSTED_RELAYS (docs/in-front.md)"
             )
 
 

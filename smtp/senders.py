@@ -28,6 +28,7 @@ from smtp.client import Client
 from smtp.evidence import NO_FROM, PASS, UNCHECKED, Claims, Evidence
 
 TRUSTED = "trusted network"
+STRANGER = f"{TRUSTED}, but no faxbox permits the sender"
 NOT_PERMITTED = NotPermitted("This sender may not send faxes here; ask the administrator of this fax service.")
 UNPROVEN = NotPermitted(
     "This sender may not send faxes here, or cannot be proven: sign with DKIM for the domain of From, name your server "
@@ -242,7 +243,7 @@ def _trusted(asking: Asking) -> Admitted | TurnedAway | None:
         if box is not None:
             return Admitted(faxbox=box, identity=asking.sender, reason=TRUSTED)
         # The peer vouches for its senders, and is told at once, before it sends the mail.
-        return TurnedAway(error=NOT_PERMITTED, reason=f"{TRUSTED}, but no faxbox permits the sender")
+        return TurnedAway(error=NOT_PERMITTED, reason=STRANGER)
     if _within(asking.account.trusted_networks, asking.client) and (box := _permitting(asking.boxes, asking.sender)):
         return Admitted(faxbox=box, identity=asking.sender, reason=f"{TRUSTED} of the account")
     near = [box for box in asking.boxes if _within(box.trusted_networks, asking.client)]

@@ -37,6 +37,9 @@ UNSAFE = {
     "everything inside": ({"fetch_allow": "0.0.0.0/0"}, "FAXGATE_FETCH_ALLOW", "this machine"),
     "this machine": ({"fetch_allow": "127.0.0.0/8"}, "FAXGATE_FETCH_ALLOW", "this machine"),
     "credentials of a cloud": ({"fetch_allow": "169.254.0.0/16"}, "FAXGATE_FETCH_ALLOW", "credentials"),
+    "alerts to nobody": (
+        {"mail_url": "smtp://a:b@relay.example.com:587"}, "FAXGATE_OPERATOR", "relay.example.com cannot deliver",
+    ),
     "all connections": (
         {"smtp_listen": "0.0.0.0:25", "smtp_max_connections": 5, "smtp_max_connections_per_peer": 5},
         "FAXGATE_SMTP_MAX_CONNECTIONS_PER_PEER", "one peer",
@@ -49,6 +52,8 @@ SAFE: list[dict[str, object]] = [
     {"api_listen": "[::1]:8000", "public_url": "https://fax.example.com", "admin_token": TOKEN},
     {"documents_keys": KEY, "documents_clear_dir": "/dev/shm/faxgate"},
     {"documents_clear_dir": "/usr"},
+    {"mail_url": "smtp://localhost:25"},
+    {"mail_url": "smtp://relay.example.com", "operator": "ops@example.com"},
     {"documents_url": "s3://b?endpoint=http://localhost:9000&region=x", "fetch_allow": "10.1.2.3"},
     {"database_url": "postgresql://a:b@db.example.com/x?sslmode=verify-full"},
     {"database_url": "postgresql://a:b@127.0.0.1/x", "sms_url": "smpps://a:b@sms.example.com:3550"},

@@ -50,6 +50,14 @@ def test_a_proxy_shows_by_the_names_of_those_behind_it() -> None:
     assert not list(trust.of_peers(many[:4], [OFFICE]))
 
 
+def test_a_server_that_takes_mail_from_the_world_shows_by_its_strangers() -> None:
+    many = [("10.0.0.1", f"{number}.example") for number in range(3)]
+    [said] = trust.of_strangers([*many, ("10.0.0.2", "one.example"), ("10.0.0.2", "ONE.example")], [OFFICE])
+    assert said.startswith("mail of 3 domains that no faxbox permits came from 10.0.0.1")
+    assert not list(trust.of_strangers(many, [LOOPBACK]))  # nobody believes it
+    assert not list(trust.of_strangers(many[:2], [OFFICE]))
+
+
 async def found(settings: Settings, name: str) -> list[Finding]:
     return [finding async for finding in examine(settings) if finding.name == name]
 
@@ -78,6 +86,10 @@ async def test_the_doctor_tells(tmp_path: Path, sqlite_template: Path) -> None:
         await administration.add_faxbox(account.id, "Front", scanners=[scanner])
         first = SmtplogEntry(id=new_id(), received_at=datetime.now(UTC), peer="10.0.0.1:25", helo="a")
         entries = [replace(first, id=new_id(), helo=f"mail{number}") for number in range(6)]
+        why = "trusted network, but no faxbox permits the sender"
+        for number in range(6):
+            spam = replace(first, peer="10.0.0.3:25", sender=f"x@{number}.example", authentication=why)
+            entries += [replace(spam, id=new_id()), replace(spam, id=new_id(), peer="10.0.0.4:25", authentication="x")]
         async with desk.store.begin() as connection:
             await connection.run_sync(smtplog.add, entries)
         await desk.close()
@@ -86,6 +98,7 @@ async def test_the_doctor_tells(tmp_path: Path, sqlite_template: Path) -> None:
         "8.0.0.0/8 (of the account Office)",
         "9.0.0.0/8 (a scanner of the faxbox Front)",
         "clients with 6 names in HELO came from 10.0.0.1",
+        "mail of 6 domains that no faxbox permits came from 10.0.0.3",
     ]
     [dns] = await found(settings, "DNS")  # the name server has gone
     assert (dns.ok, "451" in dns.text) == (False, True)

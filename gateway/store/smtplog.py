@@ -48,11 +48,10 @@ async def page(
     return [_entry.validate_python(row) for row in rows]
 
 
-async def latest_clients(connection: AsyncConnection, most: int) -> list[tuple[str, str]]:
-    """Address and HELO of the latest entries, of all accounts."""
+async def latest(connection: AsyncConnection, most: int) -> list[SmtplogEntry]:
+    """The latest entries, of all accounts."""
     query = select(_smtplog.c.entry).order_by(_smtplog.c.id.desc()).limit(most)  # an id begins with its time
-    entries = [_entry.validate_python(entry) for entry in (await connection.execute(query)).scalars()]
-    return [(entry.host, entry.helo) for entry in entries]
+    return [_entry.validate_python(entry) for entry in (await connection.execute(query)).scalars()]
 
 
 async def blank(connection: AsyncConnection, entry_id: str) -> None:
