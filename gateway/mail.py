@@ -250,6 +250,8 @@ class SmtpMailer:
             options.append(f"SIZE={len(message)}")
         if smtp.supports_extension("8bitmime") and not message.isascii():
             options.append("BODY=8BITMIME")
+        if smtp.supports_extension("dsn"):
+            options.append("RET=HDRS")  # RFC 3461 4.3: a bounce need not take the fax over the network once more
         try:
             await smtp.mail(sender, options=options, encoding=encoding)
             await smtp.rcpt(recipient, encoding=encoding)

@@ -63,6 +63,19 @@ class Full(asyncio.Protocol):
         transport.close()
 
 
+class Reporting(SMTP):
+    """One that knows RFC 3461, of which aiosmtpd does not."""
+
+    async def smtp_MAIL(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
+        sink = self.event_handler
+        assert isinstance(sink, Sink)
+        assert arg
+        if sink.reports:
+            arg, returned, what = arg.partition(" RET=")
+            sink.returned.append(what if returned else "")
+        await super().smtp_MAIL(arg)
+
+
 class Sink:
     """An SMTP server with a script for RCPT and one for the final dot; keeps what it accepted."""
 
@@ -76,9 +89,19 @@ class Sink:
         self.accepted: list[Envelope] = []
         self.tls: list[bool] = []
         self.users: list[str] = []
+        self.reports = False
+        """Whether it offers DSN."""
+        self.returned: list[str] = []
+        """What of each mail a report would return, as MAIL asked for (RFC 3461 4.3)."""
         self.connections = 0
         self.port = 0
         self.servers: list[SMTP] = []
+
+    async def handle_EHLO(  # noqa: N802 - aiosmtpd's name
+        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        session.host_name = hostname
+        return [responses[0], *["250-DSN"] * self.reports, *responses[1:]]
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -131,7 +154,7 @@ async def relay(*, port: int = 0, tls: bool = False, starttls: bool = False, **o
             sink.turned_away += 1
             return Full()
         sink.connections += 1
-        server = SMTP(
+        server = Reporting(
             sink,
             loop=loop,
             hostname="relay.example",

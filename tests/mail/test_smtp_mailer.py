@@ -40,6 +40,14 @@ async def test_the_relay_gets_what_was_sent() -> None:
     assert sink.connections == 1, "a fresh connection is used again"
 
 
+async def test_a_bounce_does_not_take_the_fax_along_again() -> None:
+    async with relay() as sink, mailer(sink.url) as opened:
+        sink.reports = True
+        await send(opened)
+        assert sink.returned == ["HDRS"]
+        assert sink.accepted[0].original_content == MESSAGE
+
+
 def sending(opened: Mailer, mails: int) -> "list[asyncio.Task[str]]":
     return [asyncio.create_task(send(opened, f"r{n}@example.com")) for n in range(mails)]
 

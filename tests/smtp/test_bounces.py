@@ -119,6 +119,12 @@ def test_real_ones(name: str) -> None:
     assert taken_for(mail) == Bounce(failed=True, words=REAL[name])
 
 
+@pytest.mark.parametrize("action", ["delayed", "relayed"])
+def test_real_reports_that_are_no_bounces(action: str) -> None:
+    mail = (Path(__file__).parent / "bounced" / f"postfix-{action}.eml").read_bytes()
+    assert taken_for(mail) == Bounce(failed=False, words=f"a report: {action}")
+
+
 def test_a_mail_of_a_person_is_no_bounce() -> None:
     assert not taken_for(plain("Thank you!", "From: bob@example.org"), "bob@example.org").failed
     # But some daemons write as themselves.
