@@ -2,7 +2,7 @@
 
 How it fails: one reply for a name that nobody has and for a wrong password, after the same work; one more where too
 many have failed; trouble of ours says so (454) and counts for nothing. The log names the peer and the name of each
-failure (docs/operating.md), a password is named nowhere. Each process counts for itself.
+failure (docs/who-may-send.md), a password is named nowhere. Each process counts for itself.
 """
 
 import asyncio
