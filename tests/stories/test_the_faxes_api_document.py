@@ -170,7 +170,8 @@ class Reader:
         )
         body, said = await running.communicate()
         assert running.returncode == 0, said.decode()
-        *_, status = re.findall(rb"^< HTTP/1\.1 ([0-9]{3})", said, re.MULTILINE)
+        # Not at the beginning of a line: an answer that takes a second comes behind a line of progress.
+        *_, status = re.findall(rb"< HTTP/1\.1 ([0-9]{3})", said)
         return Answer(int(status), body)
 
     def filled(self, text: str, ids: Mapping[str, str] | None = None) -> str:
