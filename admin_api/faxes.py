@@ -193,6 +193,7 @@ class Faxes:
         picked = f"{query.page} {query.size}" if media_type == PNG else ""
         revision = revision_of([(f"{keys[media_type]} {picked}", 0)])
         if known := not_modified(request, revision):
+            known.headers["Vary"] = "Accept"  # as the document itself would have it (RFC 9110 15.4.5)
             return known
         path = await self.documents.open(keys[media_type])
         if request.method == "GET":

@@ -115,6 +115,7 @@ async def test_a_picture_and_a_document_are_not_sent_twice(pictures: httpx.Async
         first = await pictures.get(url, headers=headers, params=query)
         again = await pictures.get(url, headers={**headers, "If-None-Match": first.headers["etag"]}, params=query)
         assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["vary"] == first.headers["vary"] == "Accept"
         tags.add(first.headers["etag"])
     assert len(tags) == 3
 
