@@ -9,7 +9,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -33,6 +34,10 @@ from smtp.proving import Prover
 from smtp.recipients import FaxRecipients
 
 log = logging.getLogger(__name__)
+
+
+QUEUED = timedelta(days=5)
+"""For so long a mail server tries (RFC 5321 4.5.4.1)."""
 
 
 class Routing(Protocol):
@@ -270,7 +275,7 @@ class Transaction:
         """Raises BadField."""
         heeded = {name: value for name, value in message.options.items() if name in route.faxbox.mail_options}
         zone = zone_of(route.faxbox, route.account)
-        return replace(route, options=options.read(heeded, zone, self.entry.received_at))
+        return replace(route, options=options.read(heeded, zone, _written(message, self.entry.received_at)))
 
     async def _operator_mail(self, content: bytes | Path) -> bytes:
         """The mail as the operator gets it. Raises MailLoop, TooLarge."""
@@ -324,3 +329,14 @@ class Transaction:
         if not isinstance(error, Refused):
             log.warning("smtp %s: %s %s", self.entry.id, error, error.detail)
         return replies.of_error(error, utf8=self.utf8)
+
+
+def _written(message: Message, received_at: datetime) -> datetime:
+    """When the mail was written, as far as it can be believed: the times that it names were to come then. A server may
+    have kept it since, or sends it again because it lost our 250: then it is the same mail, and no mistake."""
+    try:
+        written = parsedate_to_datetime(message.date)
+    except (ValueError, TypeError, OverflowError):
+        return received_at
+    written = written if written.tzinfo else written.replace(tzinfo=UTC)  # -0000 (RFC 5322 3.3)
+    return written if received_at - QUEUED <= written <= received_at else received_at

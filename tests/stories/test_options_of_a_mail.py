@@ -2,8 +2,9 @@
 
 import smtplib
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
+from email.policy import SMTP
 from io import BytesIO
 
 import pikepdf
@@ -71,6 +72,29 @@ async def test_a_fax_for_later_waits(house: House, letter: EmailMessage) -> None
     await house.later(86_400)
     await house.app.wake.notify("dial")
     assert (await house.fax(Status.COMPLETED)).attempts == 1
+
+
+async def test_a_mail_that_was_long_under_way_goes_at_once(house: House, letter: EmailMessage) -> None:
+    """Its server has tried until we answered; or it has lost our 250, and the fax is out already."""
+    await allow(house, "at")
+    now = datetime.now(UTC)
+    at = (now - timedelta(hours=1)).isoformat(timespec="minutes")
+    letter["Date"] = now - timedelta(hours=2)
+    await house.send(titled(letter, f"The minutes [at: {at}]"), FAX_MACHINE)
+    fax = await house.fax(Status.COMPLETED)
+    await house.send(letter, FAX_MACHINE)
+    assert (await house.smtplog())[0].errors == [f"repeat of fax {fax.id} to {FAX_MACHINE}: no new fax"]
+
+
+async def test_a_time_that_had_passed_when_the_mail_was_written_is_a_mistake(
+    house: House, letter: EmailMessage
+) -> None:
+    await allow(house, "at")
+    at = (datetime.now(UTC) - timedelta(hours=1)).isoformat(timespec="minutes")
+    octets = titled(letter, f"The minutes [at: {at}]").as_bytes(policy=SMTP)
+    for date in ("", "Sun, 29 Nov 2020 09:00:00 +0000", "yesterday", "Sun, 29 Nov 2099 09:00:00 -0000"):
+        with pytest.raises(smtplib.SMTPDataError, match="has passed"):
+            await house.send((f"Date: {date}\r\n" if date else "").encode() + octets, FAX_MACHINE)
 
 
 async def test_an_option_that_cannot_be_understood_is_refused_in_the_session(
