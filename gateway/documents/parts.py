@@ -138,7 +138,7 @@ def see(leaf: mime.Leaf, content: bytes, kind: Kind, place: int, *, opens: bool 
         bytes=len(content),
         declared_type=leaf.declared_type,
         name=leaf.name,
-        called=leaf.name or f"attachment-{place + 1}{SUFFIXES.get(kind, '')}",
+        called=leaf.name or _subject(leaf, content) or f"attachment-{place + 1}{SUFFIXES.get(kind, '')}",
         disposition=leaf.disposition,
         content_id=leaf.content_id,
         in_related="multipart/related" in leaf.parents,
@@ -148,6 +148,18 @@ def see(leaf: mime.Leaf, content: bytes, kind: Kind, place: int, *, opens: bool 
         envelope_only=kind is Kind.TNEF and _holds_nothing(content, leaf.name),
     )
     return replace(seen, pixels=_pixels(content)) if kind in PICTURES and is_inline(seen) else seen
+
+
+def _subject(leaf: mime.Leaf, content: bytes) -> str:
+    """What a forwarded mail is called, as mail programs show it; empty for anything else."""
+    if leaf.declared_type not in MAIL_TYPES:
+        return ""
+    try:
+        header, _ = mime.split_header(content)
+    except DocumentRefused:
+        return ""
+    subject = mime.readable(mime.text_of(header, "Subject"))[:251]
+    return f"{subject}.eml" if subject else ""
 
 
 def _holds_nothing(content: bytes, name: str) -> bool:

@@ -151,6 +151,23 @@ NAMES = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("subject", "name"),
+    [
+        ("Subject: =?utf-8?q?Vertr=C3=A4ge?= 2026", "Verträge 2026.eml"),
+        ("Subject: a\x1b\u202eb", "a b.eml"),
+        ("Subject: " + "x" * 500, "x" * 251 + ".eml"),
+        ("Subject: ", "attachment-1.eml"),
+        ("From: alice@example.com", "attachment-1.eml"),
+        ("no header", "attachment-1.eml"),
+    ],
+)
+def test_a_forwarded_mail_is_called_by_its_subject(subject: str, name: str) -> None:
+    """Outlook, Apple's Mail and mutt give it no name of its own."""
+    (only,) = read(part("message/rfc822", f"{subject}\r\n\r\nhello".encode()).as_bytes(), ALL).parts
+    assert only.name == name
+
+
 @pytest.mark.parametrize(("written_as", "name"), NAMES)
 def test_names(written_as: str, name: str) -> None:
     content = part("application/pdf", pdf())
