@@ -18,7 +18,15 @@ from admin_api.app import api
 from admin_api.server import Server as HttpServer
 from gateway.alerts import Operator
 from gateway.bounces import BounceAddresses
-from gateway.building import build_documents, build_lines, build_mailer, build_texter, hostname_of, remember_admin_token
+from gateway.building import (
+    build_documents,
+    build_lines,
+    build_mailer,
+    build_texter,
+    hostname_of,
+    remember_admin_token,
+    sender_of,
+)
 from gateway.callbacks import HttpCallbacks
 from gateway.clock import Clock
 from gateway.credentials import Credentials
@@ -96,8 +104,7 @@ class App:
         self._dispatcher: Dispatcher | None = None
         self._postman: asyncio.Task[None] | None = None
         hostname = hostname_of(settings)
-        sender = settings.mail_from or f"faxgate@{hostname}"
-        self._operator = Operator(address=settings.operator, sender=sender, hostname=hostname)
+        self._operator = Operator(address=settings.operator, sender=sender_of(settings), hostname=hostname)
         self.addresses = Addresses()
 
     async def start(self) -> None:

@@ -101,6 +101,11 @@ def hostname_of(settings: Settings) -> str:
     return settings.smtp_hostname or socket.getfqdn()
 
 
+def sender_of(settings: Settings) -> str:
+    """Who our own mails are from."""
+    return settings.mail_from or f"faxgate@{hostname_of(settings)}"
+
+
 async def remember_admin_token(store: Store, settings: Settings, clock: Clock) -> str:
     """The superuser's token: the operator's, or one made at the first start and kept in the data dir, readable by
     its owner alone."""

@@ -1,5 +1,6 @@
 """`faxgate doctor`: what the gateway needs, whether it is there, and how to get it."""
 
+import asyncio
 import ctypes
 import errno
 import os
@@ -11,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway import doctor_smtp, doctor_trust
-from gateway.building import build_documents, build_lines, build_mailer, build_texter
+from gateway.building import build_documents, build_lines, build_mailer, build_texter, sender_of
 from gateway.documents.installed import about_office, office
 from gateway.errors import FaxgateError
 from gateway.finding import Finding
 from gateway.isolation import possible
+from gateway.mail import SmtpMailer
 from gateway.safety import warnings
 from gateway.settings import BadSettingsError, Settings, host_and_port
 from gateway.store import erasures
@@ -45,6 +47,7 @@ LIBRARIES = (
 
 FONTS = ("/usr/share/fonts", "/usr/local/share/fonts", "/System/Library/Fonts", str(Path.home() / ".fonts"))
 FONT_PACKAGE = "fonts-dejavu-core"
+RELAY_SECONDS = 10
 OFFICE_PACKAGES = "libreoffice-writer-nogui libreoffice-calc-nogui libreoffice-impress-nogui"
 """For those who want it: it is large, and nothing else needs it."""
 
@@ -70,6 +73,7 @@ async def examine(settings: Settings) -> list[Finding]:
         *[finding async for finding in _database(settings)],
         *_addresses(settings),
         *_parts(settings),
+        *[finding async for finding in _relay(settings)],
         *[finding async for finding in _lines(settings)],
         *[finding async for finding in doctor_smtp.examine(settings)],
         *[finding async for finding in doctor_trust.examine(settings)],
@@ -184,6 +188,22 @@ def _parts(settings: Settings) -> Iterator[Finding]:
             yield Finding(variable, ok=False, text=str(error))
         else:
             yield Finding(variable, ok=True, text=shown(getattr(settings, variable.split("_")[1].lower())) or "none")
+
+
+async def _relay(settings: Settings) -> AsyncIterator[Finding]:
+    """What only the relay can say: a name, a certificate or a password that is wrong, and whom it does not know."""
+    try:
+        mailer = build_mailer(settings)
+    except (BadSettingsError, OSError):
+        return  # a finding of its own
+    if not isinstance(mailer, SmtpMailer):
+        return
+    try:
+        async with asyncio.timeout(RELAY_SECONDS):
+            problem = await mailer.examine(sender_of(settings), settings.operator)
+    except TimeoutError:
+        problem = f"it has not answered in {RELAY_SECONDS} seconds"
+    yield Finding("relay", ok=not problem, text=problem or f"takes mail of {sender_of(settings)}")
 
 
 async def _lines(settings: Settings) -> AsyncIterator[Finding]:

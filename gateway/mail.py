@@ -180,6 +180,26 @@ class SmtpMailer:
         self._places.release()
         return answer
 
+    async def examine(self, sender: str, recipient: str) -> str:
+        """Whether it would take a mail, asked without sending one; why not, or empty. What it says for now (4xx, as
+        greylisting) does not count, nor does anything that it says of the mail itself."""
+        try:
+            smtp = await self._taken()
+        except DelayedDeliveryError as error:
+            return str(error)
+        try:
+            await smtp.mail(sender)
+            await smtp.rcpt(recipient)
+        except aiosmtplib.SMTPResponseException as error:
+            if error.code >= 500:
+                return f"The relay {self._relay.host} refuses a mail to {recipient}: {_told(error.code, error.message)}"
+        except (aiosmtplib.SMTPException, OSError) as error:
+            return f"The relay {self._relay.host} cannot be used: {error}"
+        finally:
+            await self._quit(smtp)
+            self._places.release()
+        return ""
+
     async def close(self) -> None:
         """A connection under way is closed when its mail has left."""
         self._closed = True

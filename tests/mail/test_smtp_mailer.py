@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from aiosmtpd.smtp import SMTP
 
-from gateway.mail import MOST_CONNECTIONS, Relay, mailer_from_url
+from gateway.mail import MOST_CONNECTIONS, Relay, SmtpMailer, mailer_from_url
 from gateway.ports import DelayedDeliveryError, Mailer, RefusedDeliveryError
 from tests.mail.relay import AUTHORITY, STRANGER, Answer, Slow, drops, relay, says, transport
 
@@ -418,3 +418,34 @@ def test_a_url_that_cannot_be_used(url: str) -> None:
 )
 def test_whom_the_password_is_shown(to: Relay, verified: bool, in_clear: bool) -> None:
     assert (to.verified, to.password_in_clear) == (verified, in_clear)
+
+
+async def examined(url: str) -> str:
+    async with mailer(url) as opened:
+        assert isinstance(opened, SmtpMailer)
+        return await opened.examine("fax@fax.example.com", "ops@example.com")
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        ("250 OK", ""),
+        ("450 4.2.0 Greylisted", ""),
+        ("554 5.7.1 Relay access denied", "refuses a mail to ops@example.com: 554 5.7.1 Relay access denied"),
+    ],
+)
+async def test_a_relay_is_examined_without_a_mail(reply: str, told: str) -> None:
+    async with relay() as sink:
+        sink.on_rcpt = [reply]
+        said = await examined(sink.url)
+        assert (told in said) is True
+        assert bool(said) == bool(told)
+        assert sink.quits == 1
+    assert not sink.accepted
+
+
+async def test_what_is_wrong_with_a_relay_shows_when_it_is_examined() -> None:
+    async with relay(starttls=True, auth_require_tls=True) as sink:
+        url = sink.url.replace("smtp://", "smtp://bob:wrong@")
+        assert "does not let us in: 535" in await examined(url)
+    assert "cannot be reached" in await examined(url)
