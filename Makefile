@@ -17,7 +17,7 @@ run: $(VENV)/.ready
 	$(BIN)/faxgate serve
 
 test: $(VENV)/.ready
-	$(BIN)/pytest -n 2 tests
+	$(BIN)/pytest -n 2 --dist worksteal tests
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
