@@ -120,8 +120,8 @@ async def place(tmp_path: Path, switch: Switch, spool: Path, line: str) -> Async
     gateway = Gateway(tmp_path, lines=line, lease_seconds="1")
     await _install(tmp_path)
     place = Apart(tmp_path, gateway.smtp_port, switch, spool, gateway)
-    await place.up()
     try:
+        await place.up()
         yield place
     finally:
         await gateway.kill()
