@@ -18,11 +18,12 @@ from gateway.audit import GATEWAY
 from gateway.bounces import BounceAddresses
 from gateway.clock import Clock
 from gateway.enclosures import Enclosures, discreet
-from gateway.errors import FaxgateError, NotFound
+from gateway.errors import FaxgateError, NotPermitted, Refused
 from gateway.fax import ENDED, Status
 from gateway.letters import Letterhead
 from gateway.messages import Known
 from gateway.notices import callback_of
+from gateway.numbers import to_e164
 from gateway.places import Places
 from gateway.ports import (
     CallbackOrder,
@@ -33,10 +34,12 @@ from gateway.ports import (
     Texter,
 )
 from gateway.resuming import pages_before
+from gateway.spending import check_number
 from gateway.stationery import Templates
 from gateway.store import accounts, attempts, faxes, notices, stranded
 from gateway.store import audit as audit_log
 from gateway.store.engine import Store
+from gateway.store.ledger import scopes
 from gateway.store.notices import (
     CALLBACK,
     DSN_DELAYED,
@@ -219,7 +222,10 @@ class Postman:
     async def _deliver(self, notice: Notice) -> None:
         try:
             answer = await self._handed_over(notice)
-        except (NotFound, ValueError) as error:
+        except NotPermitted as error:
+            log.warning("notice %s to %s: %s", notice.id, shown(notice.recipient), error)
+            await self._finish(notice, notices.FAILED, str(error))
+        except (Refused, ValueError) as error:
             log.error("notice %s to %s cannot be written: %s", notice.id, shown(notice.recipient), error)
             await self._finish(notice, notices.FAILED, f"cannot be written: {error}")
         except OutdatedError as error:
@@ -246,15 +252,16 @@ class Postman:
 
     async def _handed_over(self, notice: Notice) -> str | None:
         """The answer of who has taken it; None where there is nobody to take it. Raises RefusedDeliveryError,
-        DelayedDeliveryError; NotFound when its fax has been deleted."""
+        DelayedDeliveryError; NotFound when its fax has been deleted, NotPermitted where its number may not be had."""
         match notice.way:
             case notices.SMS:
+                known = await self._known(notice)
+                number = await self._number(notice, known)
                 if self._texter is None:
                     return None
-                known = await self._known(notice)
                 say = await asyncio.to_thread(self._templates.language, known.account.id, known.account.language)
                 text = messages.text(known, say)
-                return await self._texter.send(recipient=notice.recipient, text=text, key=notice.id)
+                return await self._texter.send(recipient=number, text=text, key=notice.id)
             case notices.CALLBACK:
                 order = _order(notice, await self._known(notice), self._clock.now())
                 return await self._callbacks.send(order, key=notice.id)
@@ -266,6 +273,15 @@ class Postman:
                     message=message,
                     key=notice.id,
                 )
+
+    async def _number(self, notice: Notice, known: Known) -> str:
+        """Where a short message goes, E.164. It costs money, too, so those who pay for the fax must allow the number.
+        Raises NotPermitted."""
+        number = to_e164(notice.recipient, known.account.country)
+        async with self._store.read() as connection:
+            payers = await connection.run_sync(scopes, (known.fax.account_id, known.fax.faxbox_id))
+        check_number(payers, number, "SMS")
+        return number
 
     def _address(self, notice: Notice) -> str:
         return self._operator if notice.kind == INBOUND_STRANDED else notice.recipient

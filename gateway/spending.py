@@ -188,13 +188,13 @@ def excess(scope: Scope, sender: str, limits: Counts, window: str, spent: Spent,
     return None
 
 
-def check_number(scopes: Iterable[Scope], destination: str) -> None:
-    """Raise NotPermitted where one of them may not dial the number, E.164."""
+def check_number(scopes: Iterable[Scope], destination: str, what: str = "Faxes") -> None:
+    """Raise NotPermitted where one of them may not dial the number, E.164, nor have `what` sent there."""
     for scope in scopes:
         if reason := denied(scope.rules, destination):
             raise NotPermitted(
-                f"Faxes to {destination} are not allowed here: {reason}.",
-                detail=f"the {scope.kind} does not allow faxes to {destination}",
+                f"{what} to {destination} are not allowed here: {reason}.",
+                detail=f"the {scope.kind} does not allow {what.lower()} to {destination}",
             )
 
 

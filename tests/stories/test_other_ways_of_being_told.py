@@ -76,3 +76,24 @@ async def test_everybody_is_told_once_in_every_way(house: House, letter: EmailMe
 
         await house.until(third, "the third callback")
         assert json.loads(receiver.got[2][2])["data"] == said["data"]
+
+
+async def test_a_number_that_may_not_be_dialled_gets_no_sms(house: House, letter: EmailMessage) -> None:
+    told = {"sms": {"send_to": ["(900) 555-1234", "+881612345678", "(202) 555-0111"]}}
+    administration = Administration(house.app.store, house.app.wake, house.clock)
+    await administration.change_faxbox(
+        house.account.id, house.alice.id, lambda box: replace(box, notifications={"outbound": told})
+    )
+    await house.send(letter, FAX_MACHINE)
+    fax = await house.fax(Status.COMPLETED)
+
+    async def ended() -> Any:
+        found = await asked(house, path=f"?filter_fax_id={fax.id}&filter_way=sms")
+        return found if "pending" not in {one["state"] for one in found} else None
+
+    notices = await house.until(ended, "everybody told")
+    assert {one["recipient"]: (one["state"], one["answer"]) for one in notices} == {
+        "+19005551234": ("failed", "SMS to +19005551234 are not allowed here: it is a premium number."),
+        "+881612345678": ("failed", "SMS to +881612345678 are not allowed here: it is a satellite number."),
+        "+12025550111": ("unavailable", "no SMS service is configured (FAXGATE_SMS_URL)"),
+    }
