@@ -150,7 +150,7 @@ async def test_refused(sandbox: Sandbox, tmp_path: Path, data: bytes, kind: Kind
         await sandbox.run(
             prepare, [(source, str(kind), "evil.pdf")], tmp_path / "fax.pdf", tmp_path / "fax.tif", 500, limits=LIMITS
         )
-    assert time.perf_counter() - begun < 14
+    assert time.perf_counter() - begun < 30
     assert '"evil.pdf"' in caught.value.text or "within the limits" in caught.value.text
 
 

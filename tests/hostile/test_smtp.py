@@ -232,7 +232,7 @@ def test_a_mail_that_stops_half_way(target: Target) -> None:
 
 
 def test_a_client_that_reads_nothing(target: Target) -> None:
-    with bounded(target.pid, mebibytes=20, seconds=PATIENCE * 6), client(target) as one:
+    with bounded(target.pid, mebibytes=20, seconds=PATIENCE * 15), client(target) as one:
         one.link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         with suppress(ConnectionError, TimeoutError):
             while True:
