@@ -55,6 +55,14 @@ async def readdress(connection: AsyncConnection, before: Account, account: Accou
     return moved
 
 
+async def is_anothers(connection: AsyncConnection, number: str, account_id: str) -> bool:
+    """Whether the number, E.164, is another account's by now."""
+    try:
+        return (await accounts.number(connection, number)).account_id != account_id
+    except NotFound:
+        return False
+
+
 async def silence(connection: AsyncConnection, number: Number) -> list[str]:
     """Let no faxbox call any longer under a number that its account has lost, and somebody else may get; which faxboxes
     they are."""

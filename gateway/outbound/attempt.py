@@ -15,7 +15,10 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from gateway import retry
+from gateway.accounts import Account, Faxbox
 from gateway.clock import Clock
 from gateway.documents.header import HeaderLine, sent_image
 from gateway.errors import FaxgateError, NotFound, Refused
@@ -25,6 +28,7 @@ from gateway.outbound.conclusion import Conclusion
 from gateway.outbound.fetch import Fetching
 from gateway.outbound.prepare import GIVE_UP_AFTER, PUT_OFF
 from gateway.outbound.progress import ProgressWriter
+from gateway.ownership import is_anothers
 from gateway.ports import CallOrder, CallState, Documents, Line
 from gateway.store import accounts, attempts, destinations, faxes
 from gateway.store.engine import Store
@@ -86,13 +90,14 @@ class Calling:
             box = await accounts.known_faxbox(connection, fax.faxbox_id)
             calls = await attempts.of_fax(connection, fax.id)
             remembered = await destinations.find(connection, fax.account_id, fax.destination)
+            caller_id = await _caller_id(connection, fax, box, account)
         try:
             image = await self.documents.open(fax.image_key)
         except NotFound as error:
             await self.conclusion.end(fax, None, Status.FAILED, None, error.text)
             return
         status = line.status()
-        attempt = plan.next_call(fax, box, account, status, calls, remembered, self.clock.now())
+        attempt = plan.next_call(fax, box, account, status, calls, remembered, caller_id, self.clock.now())
         header = plan.header_line(fax, attempt, box, account)
         drawn = replace(header, text="") if status.prints_header else header
         async with AsyncExitStack() as stack:
@@ -238,3 +243,9 @@ class Calling:
     async def _follow(self, fax: Fax, attempt: Attempt, line: Line) -> None:
         pages = plan.pages_of(attempt, fax)
         await self._watch(fax, attempt, line, lambda progress: line.follow(attempt.id, pages, progress), settled=True)
+
+
+async def _caller_id(connection: AsyncConnection, fax: Fax, box: Faxbox | None, account: Account) -> str:
+    """Under which number it calls: what was ordered, or the faxbox's, where that has become another account's since."""
+    ordered, own = (plan.e164(written, account) for written in (fax.from_number, box.number if box else ""))
+    return own if ordered != own and await is_anothers(connection, ordered, account.id) else ordered

@@ -31,6 +31,7 @@ from gateway.notices import recipients
 from gateway.numbers import to_e164
 from gateway.outbound.submission import MailedDocument, Origin, Particulars, Rendered, Submission
 from gateway.outbound.submit import Submissions
+from gateway.ownership import is_anothers
 from gateway.ports import Documents
 from gateway.routing import FaxRoute
 from gateway.sandbox import Sandbox
@@ -241,12 +242,14 @@ class Orders:
 
     async def _given_away(self, written: str, boxes: Sequence[Faxbox], account: Account) -> bool:
         """Whether it has become a number of another account, and is not a caller id here."""
-        with suppress(BadNumber, NotFound):
+        try:
             number = to_e164(written, account.country)
-            if _owner(number, boxes, account) is None:
-                async with self.store.read() as connection:
-                    return (await accounts.number(connection, number)).account_id != account.id
-        return False
+        except BadNumber:
+            return False
+        if _owner(number, boxes, account) is not None:
+            return False
+        async with self.store.read() as connection:
+            return await is_anothers(connection, number, account.id)
 
     async def _looked_into(self, uploads: Sequence[Upload], password: str) -> tuple[tuple[MailedDocument, ...], int]:
         """The documents and how many pages they have, each opened in the sandbox as far as a second allows; preparing

@@ -28,6 +28,7 @@ def next_call(
     line: LineStatus,
     calls: Sequence[Attempt],
     remembered: Remembered | None,
+    caller_id: str,
     now: datetime,
 ) -> Attempt:
     """The call record of the next call on `line`, as it is written before dialling. `calls` are those before,
@@ -41,7 +42,7 @@ def next_call(
         direction=Direction.OUTBOUND,
         number=fax.attempts + 1,
         line=line.name,
-        from_number=_e164(fax.from_number, account),
+        from_number=caller_id,
         to_number=fax.destination,
         started_at=now,
         v17=means.v17,
@@ -99,7 +100,7 @@ def _header_line(text: str, first_page: int, pages: int) -> str:
     return f"{text[: HEADER_LENGTH - len(note) - 1].strip()} {note}".strip()
 
 
-def _e164(written: str, account: Account) -> str:
+def e164(written: str, account: Account) -> str:
     """What the line tells of the caller: the number as dialled, where what was written is one."""
     try:
         return to_e164(written, account.country)

@@ -9,6 +9,7 @@ from email.message import EmailMessage
 import pytest
 from sqlalchemy import select
 
+from gateway.administration import Administration
 from gateway.audit import OPERATOR
 from gateway.fax import Direction, Status
 from gateway.outbound.cancel import cancel
@@ -243,3 +244,21 @@ async def test_postmaster_is_a_person(house: House) -> None:
     passed_on = await house.mail("postmaster@fax.example.com")
     assert passed_on["Subject"] == "A question"
     assert passed_on["Delivered-To"] == house.app.settings.operator
+
+
+async def test_nobody_calls_under_a_number_that_is_somebody_elses_now(house: House, letter: EmailMessage) -> None:
+    house.line.script = ["+12025550191"]  # busy: time to lose the number before the second call
+    await house.send(letter, "+12025550190")
+
+    async def first_try_over() -> bool | None:
+        [fax] = await house.faxes()
+        return True if fax.status is Status.PENDING and fax.tries == 1 else None
+
+    await house.until(first_try_over, "the busy line")
+    administration = Administration(house.app.store, house.app.wake, house.clock)
+    await administration.release_number(house.account.id, "+12025550101", lambda _: None)
+    other, _ = await administration.add_account("Other")
+    await administration.add_number(other.id, "+12025550101")
+    await house.later(seconds=180)
+    calls = await house.calls(await house.fax(Status.COMPLETED))
+    assert [call.from_number for call in calls] == ["+12025550101", ""]
