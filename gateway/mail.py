@@ -136,6 +136,16 @@ LIMIT_SECONDS = 300.0
 """How long a relay that did not take one more connection is not asked for one again."""
 
 
+def _written_as(smtp: aiosmtplib.SMTP, *addresses: str) -> tuple[list[str], str]:
+    """With which options of MAIL, and in which encoding, the addresses are written (RFC 6531). Raises
+    RefusedDeliveryError where the relay cannot have them."""
+    if all(address.isascii() for address in addresses):
+        return [], "ascii"
+    if not smtp.supports_extension("smtputf8"):
+        raise RefusedDeliveryError("The relay cannot deliver to internationalised addresses (no SMTPUTF8).")
+    return ["SMTPUTF8"], "utf-8"
+
+
 class SmtpMailer:
     """Delivers to an SMTP relay over a few connections, each kept while it is fresh, so that a slow mail does not hold
     up others. Safe for many tasks: those that find no connection wait.
@@ -188,12 +198,15 @@ class SmtpMailer:
         except DelayedDeliveryError as error:
             return str(error)
         try:
-            await smtp.mail(sender)
-            await smtp.rcpt(recipient)
+            options, encoding = _written_as(smtp, sender, recipient)
+            await smtp.mail(sender, options=options, encoding=encoding)
+            await smtp.rcpt(recipient, encoding=encoding)
+        except RefusedDeliveryError as error:
+            return str(error)
         except aiosmtplib.SMTPResponseException as error:
             if error.code >= 500:
                 return f"The relay {self._relay.host} refuses a mail to {recipient}: {_told(error.code, error.message)}"
-        except (aiosmtplib.SMTPException, OSError) as error:
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             return f"The relay {self._relay.host} cannot be used: {error}"
         finally:
             await self._quit(smtp)
@@ -259,13 +272,7 @@ class SmtpMailer:
         self._drop(smtp)
 
     async def _transaction(self, smtp: aiosmtplib.SMTP, sender: str, recipient: str, message: bytes) -> str:
-        options = []
-        encoding = "ascii"
-        if not (sender + recipient).isascii():
-            if not smtp.supports_extension("smtputf8"):
-                raise RefusedDeliveryError("The relay cannot deliver to internationalised addresses (no SMTPUTF8).")
-            options.append("SMTPUTF8")
-            encoding = "utf-8"
+        options, encoding = _written_as(smtp, sender, recipient)
         if smtp.supports_extension("size"):
             options.append(f"SIZE={len(message)}")
         if smtp.supports_extension("8bitmime") and not message.isascii():
