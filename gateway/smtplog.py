@@ -71,15 +71,17 @@ SHOWN = 3
 def in_a_line(entry: SmtplogEntry) -> str:
     """The transaction as the log has it, without a word of what the mail says: the text of a reply may name documents.
     Pure."""
-    to = [line.address for line in entry.recipients]
-    more = f" and {len(to) - SHOWN} more" if len(to) > SHOWN else ""
+    to = _some([line.address for line in entry.recipients]) or "nobody"
     words = [
-        f"{entry.id} from {entry.sender or '<>'} at {entry.host} to {', '.join(to[:SHOWN]) or 'nobody'}{more}",
-        ": " + " ".join(entry.reply.split()[:2]),
+        f"{entry.id} from {entry.sender or '<>'} at {entry.host} to {to}: {' '.join(entry.reply.split()[:2])}",
         f", sender: {entry.authentication}" if entry.authentication else "",
-        f", faxes {', '.join(entry.fax_ids[:SHOWN])}" if entry.fax_ids else "",
-        more if len(entry.fax_ids) > SHOWN else "",
+        f", faxes {_some(entry.fax_ids)}" if entry.fax_ids else "",
     ]
     line = "".join(words)
     # A local part may have any sign of Unicode, among them such as begin a line.
     return line if line.isprintable() else repr(line)[1:-1]
+
+
+def _some(words: list[str]) -> str:
+    more = f" and {len(words) - SHOWN} more" if len(words) > SHOWN else ""
+    return ", ".join(words[:SHOWN]) + more
