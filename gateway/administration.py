@@ -362,7 +362,7 @@ async def _check_parent(connection: AsyncConnection, account: Account) -> None:
     if account.parent_id is None:
         return
     try:
-        await accounts.account(connection, account.parent_id, lock=True)
+        await accounts.keep_in_place(connection, account.parent_id)
     except NotFound as error:
         raise BadField("parent_id", "There is no such account.") from error
     if account.parent_id in await accounts.ids_within(connection, account.id):

@@ -44,6 +44,14 @@ async def account(connection: AsyncConnection, account_id: str, *, lock: bool = 
     return found[0]
 
 
+async def keep_in_place(connection: AsyncConnection, account_id: str) -> None:
+    """Let nobody remove the account, or put it below another, meanwhile. Raises NotFound. Its faxes are entered all the
+    same (`gateway.store.ledger`): they hold it and those below it, in an order of their own."""
+    query = select(_account.c.id).where(_account.c.id == account_id).with_for_update(key_share=True)
+    if (await connection.execute(query)).first() is None:
+        raise NotFound(f"There is no account {account_id}.")
+
+
 async def all_accounts(connection: AsyncConnection) -> list[Account]:
     return await _accounts(connection, select(_account).order_by(_account.c.id))
 

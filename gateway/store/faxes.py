@@ -183,10 +183,11 @@ def keys_of(fax: Fax) -> list[str]:
 async def delete_ended(connection: AsyncConnection, fax: Fax) -> None:
     """Remove the row of a fax that has ended, and its notices. The call records stay, and so do the live events, which
     hold no content and go after a day."""
-    await connection.execute(delete(tables.notice).where(tables.notice.c.fax_id == fax.id))
     gone = delete(_fax).where(_fax.c.id == fax.id, _fax.c.status.in_(ENDED))
     if (await connection.execute(gone)).rowcount != 1:
         raise LostClaim(f"fax {fax.id} has not ended, or is gone already")
+    # After the fax, as whoever tells of one takes the locks (`store.stranded`).
+    await connection.execute(delete(tables.notice).where(tables.notice.c.fax_id == fax.id))
 
 
 async def of_submission(connection: AsyncConnection, submission_id: str) -> list[str]:
