@@ -33,11 +33,14 @@ async def sweep(store: Store, documents: Documents, now: datetime, look_back: ti
         async with store.read() as connection:
             named, after = await references.named_since(connection, since - timedelta(days=1), after, AT_ONCE)
         orphans -= named
-    found = sorted(orphans)
-    for first in range(0, len(found), AT_ONCE):
+    left, found = sorted(orphans), list[str]()
+    for first in range(0, len(left), AT_ONCE):
+        some = left[first : first + AT_ONCE]
         async with store.begin() as connection:
-            some = found[first : first + AT_ONCE]
-            await erasures.add(connection, [Erasure(key=key, since=now, due_at=now) for key in some])
+            going = await erasures.among(connection, some)  # they are no orphans, and told of already
+            new = [key for key in some if key not in going]
+            await erasures.add(connection, [Erasure(key=key, since=now, due_at=now) for key in new])
+        found += new
     await erasure.erase_due(store, documents, now)
     if found:
         log.warning("%d documents that no fax names go, the first of them %s", len(found), found[0])

@@ -11,7 +11,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -181,7 +181,8 @@ def _make_file(path: Path) -> None:
     """A database file that nobody else can read; SQLite gives what it makes beside it the same rights. Whoever comes
     first makes it and the folder: that may be `faxgate doctor`."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    with suppress(FileExistsError):  # not opened then: closing it would take the locks of this process's SQLite away
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     _make_wal(path)
 
 

@@ -41,6 +41,11 @@ async def add(connection: AsyncConnection, erasures: Iterable[Erasure]) -> None:
         await connection.execute(dialect.insert(_erasure).on_conflict_do_nothing(), rows)
 
 
+async def among(connection: AsyncConnection, keys: Collection[str]) -> frozenset[str]:
+    """Which of these are written down already."""
+    return frozenset((await connection.execute(select(_erasure.c.key).where(_erasure.c.key.in_(keys)))).scalars())
+
+
 async def due(connection: AsyncConnection, now: datetime, limit: int) -> list[Erasure]:
     query = select(_erasure).where(_erasure.c.due_at <= now).order_by(_erasure.c.due_at, _erasure.c.key).limit(limit)
     return [Erasure(**row) for row in (await connection.execute(query)).mappings()]
