@@ -261,8 +261,8 @@ def _said(found: list[Field], authserv_id: str) -> Relayed | None:
 
 def _topmost(found: list[Field]) -> Iterator[bytes]:
     """The results that are the relay's own. Each filter of a Postfix writes a field (OpenDMARC above OpenDKIM above the
-    checker of SPF), all of them above the Received that Postfix writes, as nothing can stand that has come in. rspamd
-    writes one below it: of those only the topmost is not a stranger's."""
+    checker of SPF), all above the Received that Postfix writes, as every relay has to (RFC 5321 4.4): nothing that has
+    come in can stand there. rspamd writes one below it: of those only the topmost is not a stranger's."""
     names = [name.lower() for name, _ in found]
     results = [place for place, name in enumerate(names) if name == b"authentication-results"]
     end = names.index(b"received") if b"received" in names else 0

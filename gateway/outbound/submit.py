@@ -133,7 +133,7 @@ class Submissions:
 
     async def check(self, faxes: Sequence[Fax], counted_pages: int = 0, spender: str = "") -> None:
         """Whether faxes like these would be taken now, as far as numbers and limits go; nothing is stored. Raises
-        NotPermitted, OverLimit."""
+        NotPermitted, OverLimit, and Unavailable where the faxbox has been deleted."""
         payers = [(fax.account_id, fax.faxbox_id) for fax in faxes]
 
         def look(connection: Connection) -> None:
@@ -293,8 +293,8 @@ def _check_rendered(connection: Connection, group: Sequence[_Waiting]) -> None:
 
 
 def _check_operator_mails(connection: Connection, group: Sequence[_Waiting], now: datetime) -> None:
-    """Refuse mails to postmaster where there were too many in an hour."""
-    wanted = [one for one in group if one.operator_mail is not None and one.refusal is None]
+    """Refuse mails to postmaster where there were too many in an hour; not what is a fax, too, of somebody who may."""
+    wanted = [one for one in group if one.operator_mail is not None and one.refusal is None and not one.faxes]
     room = MOST_AN_HOUR - notices.passed_on(connection, now - timedelta(hours=1)) if wanted else 0
     for waiting in wanted[max(room, 0) :]:
         waiting.refusal = OverLimit("Postmaster has had too many mails within an hour; try again later.")

@@ -134,7 +134,7 @@ class Ledger:
     def _check_payers(self, fax: Fax) -> None:
         there = {scope.id for scope in self._payers(fax)}
         if not {fax.account_id, fax.faxbox_id or fax.account_id} <= there:
-            raise Unavailable("The faxbox has been deleted just now; send it again.")
+            raise Unavailable("The faxbox or its account has been deleted just now; send it again.")
 
     def _check_limits(self, faxes: Sequence[Fax], pages: Mapping[str, int], spender: str) -> None:
         wanted: dict[tuple[str, str], tuple[Scope, Counts, Spent]] = {}
