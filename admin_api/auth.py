@@ -18,7 +18,7 @@ from gateway.accounts import Account
 from gateway.audit import Actor
 from gateway.clock import Clock
 from gateway.errors import NotFound, NotPermitted
-from gateway.store import accounts
+from gateway.store import accounts, tokens
 from gateway.store.engine import Store
 
 ADMIN = "admin"
@@ -83,7 +83,7 @@ class Authenticated:
             raise InvalidCredentials("A token is needed: send it as X-Auth-Token.")
         self._throttle.check(peer, token)
         async with self._store.read() as connection:
-            known = await accounts.token(connection, token, self._clock.now())
+            known = await tokens.known(connection, token, self._clock.now())
         if known is None:
             self._throttle.failed(peer, token)
             raise InvalidCredentials("The token is not known here, or has expired.")

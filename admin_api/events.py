@@ -22,7 +22,7 @@ from admin_api.operations import ACCOUNT, Operation, validated
 from admin_api.representation import gregorian
 from gateway.clock import Clock
 from gateway.errors import BadField, Busy, FaxgateError
-from gateway.store import accounts, events, faxes
+from gateway.store import events, faxes, tokens
 from gateway.store.engine import Store
 from gateway.store.events import Event
 from gateway.store.wake import EVENTS, Wake
@@ -156,7 +156,7 @@ class Events:
     async def _is_good(self, token: str) -> bool:
         """Whether the token has been neither revoked nor expired since the stream began."""
         async with self.store.read() as connection:
-            return await accounts.token(connection, token, self.clock.now()) is not None
+            return await tokens.known(connection, token, self.clock.now()) is not None
 
 
 def text(event: Event) -> str:

@@ -24,7 +24,7 @@ from admin_api.revisions import check_if_match, not_modified
 from admin_api.throttle import Throttle, TooManyTries, peer_of, slowed_down
 from gateway.accounts import KEY, Token
 from gateway.errors import NotFound
-from gateway.store import accounts
+from gateway.store import accounts, tokens
 from gateway.store.engine import Store
 from gateway.store.listing import Place
 from gateway.tokens import Tokens as TokensDesk
@@ -164,7 +164,7 @@ class Tokens:
         """GET /accounts/{account_id}/tokens"""
         query = paging.asked(paging.ListQuery, request)
         async with self.store.read() as connection:
-            found = await accounts.token_page(connection, account_of(request), query.window())
+            found = await tokens.page(connection, account_of(request), query.window())
         page = paging.page(query, found, lambda token: Place(token.created_at, token.id))
         revision = revision_of([(token.id, 1) for token in page.items])
         listed = [shown(token) for token in page.items]
@@ -173,7 +173,7 @@ class Tokens:
     async def get(self, request: Request) -> Response:
         """GET /accounts/{account_id}/tokens/{token_id}"""
         async with self.store.read() as connection:
-            token = await accounts.token_by_id(connection, _id(request), account_of(request))
+            token = await tokens.find(connection, _id(request), account_of(request))
         return not_modified(request, REVISION) or success(request, shown(token), revision=REVISION)
 
     async def put(self, request: Request) -> Response:

@@ -31,7 +31,7 @@ from gateway.accounts import Account
 from gateway.clock import Clock
 from gateway.ids import new_id
 from gateway.storage import FileDocuments
-from gateway.store import accounts
+from gateway.store import accounts, tokens
 from gateway.store.engine import Store
 
 TOKEN = "the-token-of-the-benchmark"
@@ -74,7 +74,7 @@ async def _prepare(url: str) -> str:
     account = Account(id=new_id(), name="Bench", created_at=datetime.now(UTC))
     async with store.begin() as connection:
         await accounts.add_account(connection, account)
-        await accounts.add_token(connection, TOKEN, account.id, ["read"], datetime.now(UTC))
+        await tokens.add(connection, TOKEN, account.id, ["read"], datetime.now(UTC))
     await listing.fill(store, account.id, listing.FEW)
     if not store.sqlite:
         async with store.begin() as connection:

@@ -38,7 +38,7 @@ from gateway.ids import new_id
 from gateway.ownership import check_rights, generated_domain, readdress, silence
 from gateway.signing import CHANGEOVER, new_secret
 from gateway.stationery import Templates
-from gateway.store import accounts, credentials
+from gateway.store import accounts, credentials, tokens
 from gateway.store.engine import Store
 from gateway.store.wake import ACCOUNTS, Wake
 from gateway.tokens import SCOPES
@@ -119,7 +119,7 @@ class Administration(Acting):
         async with self._store.begin() as connection:
             await _check_parent(connection, account)
             await accounts.add_account(connection, account)
-            token_id = await accounts.add_token(connection, token, account.id, SCOPES, now)
+            token_id = await tokens.add(connection, token, account.id, SCOPES, now)
             await self._note(connection, audit.ADDED, audit.ACCOUNT, account.id, account.id, name=account.name)
             await self._note(connection, audit.ADDED, audit.TOKEN, token_id, account.id, name="", scopes=SCOPES)
         await self._wake.notify(ACCOUNTS)

@@ -15,7 +15,7 @@ from gateway.clock import Clock
 from gateway.desk import Desk
 from gateway.ports import Documents, Line, Mailer, Texter
 from gateway.settings import BadSettingsError, Settings
-from gateway.store import accounts
+from gateway.store import tokens
 from gateway.store.engine import Store
 from gateway.store.wake import EVENTS, Wake
 from gateway.tokens import SCOPES
@@ -118,8 +118,8 @@ async def remember_admin_token(store: Store, settings: Settings, clock: Clock) -
         kept.touch(mode=0o600)
         kept.write_text(given + "\n")
     async with store.begin() as connection:
-        if await accounts.token(connection, given, clock.now()) is None:
-            await accounts.add_token(connection, given, None, SCOPES, clock.now())
+        if await tokens.known(connection, given, clock.now()) is None:
+            await tokens.add(connection, given, None, SCOPES, clock.now())
     return given
 
 

@@ -10,7 +10,7 @@ from gateway import audit, checks
 from gateway.accounts import KEY, TOKEN, Token
 from gateway.acting import Acting
 from gateway.errors import BadField
-from gateway.store import accounts
+from gateway.store import accounts, tokens
 
 SCOPES = ("read", "send", "admin")
 
@@ -48,7 +48,7 @@ class Tokens(Acting):
                 created_at=now,
                 expires_at=expires_at,
             )
-            token_id = await accounts.add_token(
+            token_id = await tokens.add(
                 connection, secret, account_id, token.scopes, now, name=token.name, kind=kind, expires_at=expires_at
             )
             facts = {"name": token.name, "kind": kind, "scopes": token.scopes}
@@ -58,25 +58,25 @@ class Tokens(Acting):
     async def revoke(self, account_id: str, token_id: str, check: Callable[[Token], None]) -> None:
         """Delete a token or key of the account; what a key was exchanged for ends with it."""
         async with self._store.begin() as connection:
-            check(token := await accounts.token_by_id(connection, token_id, account_id))
-            await accounts.delete_token(connection, token_id)
+            check(token := await tokens.find(connection, token_id, account_id))
+            await tokens.remove(connection, token_id)
             await self._note(connection, audit.DELETED, audit.TOKEN, token_id, account_id, name=token.name)
 
     async def exchange(self, key: str) -> tuple[Token, str] | None:
         """A short-lived token with the rights of a key, and itself; None where the key is unknown or has expired."""
         now = self._clock.now()
         async with self._store.read() as connection:
-            if await accounts.token(connection, key, now, kind=KEY) is None:
+            if await tokens.known(connection, key, now, kind=KEY) is None:
                 return None  # writing waits for other writers: a guess shall not
         secret = secrets.token_hex(32)
         async with self._store.begin() as connection:
-            known = await accounts.token(connection, key, now, kind=KEY)
+            known = await tokens.known(connection, key, now, kind=KEY)
             if known is None:
                 return None
             ends = now + EXCHANGED_FOR if known.expires_at is None else min(now + EXCHANGED_FOR, known.expires_at)
             token = replace(known, id="", kind=TOKEN, created_at=now, expires_at=ends, key_id=known.id)
-            await accounts.forget_expired(connection, known.id, now)
-            token_id = await accounts.add_token(
+            await tokens.forget_expired(connection, known.id, now)
+            token_id = await tokens.add(
                 connection,
                 secret,
                 known.account_id,

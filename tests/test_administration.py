@@ -9,7 +9,7 @@ from gateway.accounts import KEY, Account, Faxbox, Number
 from gateway.administration import MOST_ABOVE, Administration
 from gateway.errors import BadField, Conflict, NotFound, NotPermitted
 from gateway.ids import new_id
-from gateway.store import accounts
+from gateway.store import accounts, tokens
 from gateway.store.engine import Store
 from gateway.store.wake import ACCOUNTS, Wake
 from gateway.tokens import SCOPES, Tokens
@@ -30,7 +30,7 @@ async def test_the_first_token_has_all_rights(administration: Administration, st
     account, token = await administration.add_account("alice", domains=["B.example", "a.example"], country="us")
     async with store.read() as connection:
         assert await accounts.account(connection, account.id) == account
-        known = await accounts.token(connection, token, clock.now())
+        known = await tokens.known(connection, token, clock.now())
     assert known is not None
     assert (known.account_id, known.scopes) == (account.id, SCOPES)
     assert account.domains == ("a.example", "b.example")

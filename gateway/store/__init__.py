@@ -4,7 +4,8 @@
     tables/         the schema, equal to what `migrations/` builds; `columns` what they hold
     listing         the windows of all lists
 
-    accounts        accounts, faxboxes, domains, numbers, tokens; `credentials` to log in with
+    accounts        accounts, faxboxes, domains, numbers
+    tokens          those of the API; `credentials` to log in with
     faxes           faxes and their states: the only module that changes a status
     attempts        the call records
     queue           claims, leases and the slots that hold the limits; `lines` what is drained and how busy

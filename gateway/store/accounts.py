@@ -1,29 +1,20 @@
-"""Accounts, faxboxes, their domains, numbers and tokens."""
+"""Accounts, faxboxes, their domains and numbers."""
 
-import hashlib
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, and_, delete, func, insert, select, update
+from sqlalchemy import RowMapping, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.accounts import TOKEN, Account, Faxbox, Number, Scanner, Token
+from gateway.accounts import Account, Faxbox, Number, Scanner
 from gateway.errors import Conflict, NotFound
 from gateway.fax import ENDED
-from gateway.ids import new_id
 from gateway.store import notices, tables
 from gateway.store.columns import values
 from gateway.store.listing import Window, within
 
-_account, _faxbox, _domain, _number, _token = (
-    tables.account,
-    tables.faxbox,
-    tables.domain,
-    tables.number,
-    tables.token,
-)
+_account, _faxbox, _domain, _number = tables.account, tables.faxbox, tables.domain, tables.number
 
 # Accounts
 
@@ -326,81 +317,3 @@ async def _take_number(
         await connection.execute(insert(_number).values(row))
     except IntegrityError as error:
         raise Conflict(f"The number {number} is taken.") from error
-
-
-# Tokens
-
-
-def hashed(token: str) -> str:
-    """What is stored of a token. Tokens are random and long, so a plain hash is enough: there is nothing to guess."""
-    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
-
-
-async def add_token(
-    connection: AsyncConnection,
-    token: str,
-    account_id: str | None,
-    scopes: Sequence[str],
-    now: datetime,
-    *,
-    name: str = "",
-    kind: str = TOKEN,
-    expires_at: datetime | None = None,
-    key_id: str | None = None,
-) -> str:
-    """Store a token (its hash) and return its id. `account_id` None makes a superuser's."""
-    row = {
-        "id": new_id(),
-        "hash": hashed(token),
-        "account_id": account_id,
-        "name": name,
-        "kind": kind,
-        "scopes": list(scopes),
-        "key_id": key_id,
-        "created_at": now,
-        "expires_at": expires_at,
-    }
-    await connection.execute(delete(_token).where(_token.c.hash == row["hash"]))
-    await connection.execute(insert(_token).values(row))
-    return str(row["id"])
-
-
-async def token(connection: AsyncConnection, given: str, now: datetime, *, kind: str = TOKEN) -> Token | None:
-    """What is known of this token (or key); None for an unknown or expired one, and for one of the other kind."""
-    # Looked up by its hash: the time this takes tells nothing about the token.
-    query = select(_token).where(_token.c.hash == hashed(given), _token.c.kind == kind)
-    row = (await connection.execute(query)).mappings().first()
-    if row is None or (row["expires_at"] is not None and row["expires_at"] <= now):
-        return None
-    return _token_of(row)
-
-
-async def token_page(connection: AsyncConnection, account_id: str, window: Window) -> list[Token]:
-    """Tokens and keys of the account; what the keys were exchanged for is left out."""
-    query = select(_token).where(_token.c.account_id == account_id, _token.c.key_id.is_(None))
-    found = await connection.execute(within(query, window, _token.c.created_at, _token.c.id))
-    return [_token_of(row) for row in found.mappings()]
-
-
-async def token_by_id(connection: AsyncConnection, token_id: str, account_id: str) -> Token:
-    """The token or key of the account. Raises NotFound."""
-    query = select(_token).where(_token.c.id == token_id, _token.c.account_id == account_id)
-    row = (await connection.execute(query)).mappings().first()
-    if row is None:
-        raise NotFound("There is no such token.")
-    return _token_of(row)
-
-
-async def delete_token(connection: AsyncConnection, token_id: str) -> None:
-    """Delete a token or key, and what the key was exchanged for."""
-    await connection.execute(delete(_token).where(_token.c.id == token_id))
-
-
-async def forget_expired(connection: AsyncConnection, key_id: str, now: datetime) -> None:
-    """Delete the tokens that this key was exchanged for and that have expired."""
-    await connection.execute(delete(_token).where(and_(_token.c.key_id == key_id, _token.c.expires_at <= now)))
-
-
-def _token_of(row: RowMapping) -> Token:
-    known = {name: value for name, value in row.items() if name != "hash"}
-    return Token(**{**known, "scopes": tuple(row["scopes"])})

@@ -15,7 +15,7 @@ from gateway.ports import Documents, NewDocument
 from gateway.smtplog import AttachmentLog, RecipientLog, SmtplogEntry
 from gateway.stationery import Templates
 from gateway.storage import key_for
-from gateway.store import accounts, credentials, faxes, notices, smtplog
+from gateway.store import accounts, credentials, faxes, notices, smtplog, tokens
 from gateway.store.engine import Store
 from gateway.store.notices import Notice
 from gateway.store.wake import Wake
@@ -84,7 +84,7 @@ AS_SUPERUSER = {"X-Auth-Token": SUPERUSER}
 async def furnish(store: Store, documents: Documents) -> House:
     unowned = SmtplogEntry(id=new_id(), received_at=SUBMITTED, sender="x@example.net", reply="550 5.1.2 not served")
     async with store.begin() as connection:
-        await accounts.add_token(connection, SUPERUSER, None, ["admin"], SUBMITTED)
+        await tokens.add(connection, SUPERUSER, None, ["admin"], SUBMITTED)
         await connection.run_sync(smtplog.add, [unowned])
     alice = await tenant(store, documents, "alice", "+15551230001")
     bob = await tenant(store, documents, "bob", "+15551230002")
@@ -151,7 +151,7 @@ async def tenant(store: Store, documents: Documents, name: str, number: str, par
     async with store.begin() as connection:
         await accounts.add_account(connection, account)
         await accounts.add_faxbox(connection, box)
-        await accounts.add_token(connection, token, account.id, ["read", "send", "admin"], SUBMITTED)
+        await tokens.add(connection, token, account.id, ["read", "send", "admin"], SUBMITTED)
         await connection.run_sync(faxes.add, list(made.values()))
         await credentials.add(connection, credential, "no hash")
         await connection.run_sync(smtplog.add, [entry])

@@ -19,7 +19,7 @@ from gateway.outbound.order import Orders
 from gateway.outbound.submit import Submissions
 from gateway.ports import Documents
 from gateway.sandbox import Sandbox
-from gateway.store import accounts, tables
+from gateway.store import tables, tokens
 from gateway.store.engine import Store
 from gateway.store.wake import Wake
 from tests.api.house import AS_SUPERUSER, SUBMITTED, SUPERUSER, House, Tenant, previews_of, tenant
@@ -194,7 +194,7 @@ async def test_no_address_answers_without_a_valid_token(
         {},
         {"X-Auth-Token": ""},
         {"X-Auth-Token": "guessed"},
-        {"X-Auth-Token": accounts.hashed(house.alice.token)},
+        {"X-Auth-Token": tokens.hashed(house.alice.token)},
         {"Authorization": f"Basic {house.alice.token}"},
         {"Authorization": house.alice.token},
         {"Cookie": f"auth_token={house.alice.token}"},
@@ -250,7 +250,7 @@ async def test_a_parents_admin_acts_for_the_accounts_below(
         # Nobody acts upwards.
         assert (await client.get(f"{house.alice.faxes}/inbox", headers=below.headers)).status_code == 403
     async with store.begin() as connection:
-        await accounts.add_token(connection, "reads-only", house.alice.account.id, ["read"], SUBMITTED)
+        await tokens.add(connection, "reads-only", house.alice.account.id, ["read"], SUBMITTED)
     reader = {"X-Auth-Token": "reads-only"}
     assert (await client.get(f"{house.alice.faxes}/inbox", headers=reader)).status_code == 200
     assert (await client.get(f"{child.faxes}/inbox", headers=reader)).status_code == 403

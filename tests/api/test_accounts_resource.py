@@ -9,7 +9,7 @@ import pytest
 
 from gateway.ids import new_id
 from gateway.ports import Documents
-from gateway.store import accounts, faxes
+from gateway.store import faxes, tokens
 from gateway.store.engine import Store
 from tests.api.house import AS_SUPERUSER, SUBMITTED, House, tenant
 
@@ -41,7 +41,7 @@ async def test_who_sees_which_accounts(
 ) -> None:
     child = await tenant(store, documents, "child", "+15551230003", parent=house.alice.account.id)
     async with store.begin() as connection:
-        await accounts.add_token(connection, "reads-only", house.alice.account.id, ["read"], SUBMITTED)
+        await tokens.add(connection, "reads-only", house.alice.account.id, ["read"], SUBMITTED)
     alice, bob, below = house.alice.account.id, house.bob.account.id, child.account.id
     table: list[tuple[dict[str, str], set[str]]] = [
         (AS_SUPERUSER, {alice, bob, below}),
@@ -256,7 +256,7 @@ async def test_reading_needs_read_and_changing_admin(client: httpx.AsyncClient, 
     item = f"{ACCOUNTS}/{alice}"
     async with store.begin() as connection:
         for scope in ("read", "send", "admin"):
-            await accounts.add_token(connection, f"{scope}s", alice, [scope], SUBMITTED)
+            await tokens.add(connection, f"{scope}s", alice, [scope], SUBMITTED)
     for token, reading, changing in (("reads", 200, 403), ("sends", 403, 403), ("admins", 403, 200)):
         headers = {"X-Auth-Token": token}
         for path in (ACCOUNTS, item, f"{item}/faxboxes", f"{item}/numbers"):

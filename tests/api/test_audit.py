@@ -8,14 +8,14 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from gateway.store import accounts
+from gateway.store import tokens
 from gateway.store.engine import Store
 from tests.api.house import AS_SUPERUSER, SUPERUSER, House, Tenant
 
 
 async def id_of(store: Store, token: str) -> str:
     async with store.read() as connection:
-        found = await accounts.token(connection, token, datetime.now(UTC))
+        found = await tokens.known(connection, token, datetime.now(UTC))
     assert found
     return found.id
 

@@ -17,7 +17,7 @@ from admin_api.server import Server
 from gateway.clock import Clock
 from gateway.fax import CallResult, Fax, Progress, Status
 from gateway.ids import new_id
-from gateway.store import accounts, events, faxes
+from gateway.store import events, faxes, tokens
 from gateway.store.engine import Store
 from gateway.store.wake import EVENTS, Wake
 from tests.api.house import House, Tenant, outbound
@@ -246,13 +246,13 @@ async def test_a_stream_ends_with_its_token(
     monkeypatch.setattr(admin_api.events, "HEARTBEAT_SECONDS", 0.2)
     token, now = "for-a-while", Clock().now()
     async with store.begin() as connection:
-        await accounts.add_token(connection, token, house.alice.account.id, ["read"], now)
+        await tokens.add(connection, token, house.alice.account.id, ["read"], now)
     async with listening(client, replace(house.alice, token=token)) as stream:
         await stream.block()
         async with store.begin() as connection:
-            known = await accounts.token(connection, token, now)
+            known = await tokens.known(connection, token, now)
             assert known is not None
-            await accounts.delete_token(connection, known.id)
+            await tokens.remove(connection, known.id)
         await stream.ended()
 
 

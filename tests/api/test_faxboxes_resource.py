@@ -13,7 +13,7 @@ from gateway.accounts import permitted_box
 from gateway.ids import new_id
 from gateway.routing import FaxTarget, Routing
 from gateway.signing import key_of
-from gateway.store import accounts, faxes, notices
+from gateway.store import accounts, faxes, notices, tokens
 from gateway.store.engine import Store
 from gateway.store.wake import Wake
 from tests.api.house import AS_SUPERUSER, SUBMITTED, House, Tenant
@@ -341,7 +341,7 @@ async def test_a_box_goes_when_nothing_of_it_is_in_progress(
 async def test_changing_needs_admin(client: httpx.AsyncClient, house: House, store: Store) -> None:
     alice = house.alice
     async with store.begin() as connection:
-        await accounts.add_token(connection, "reads", alice.account.id, ["read", "send"], SUBMITTED)
+        await tokens.add(connection, "reads", alice.account.id, ["read", "send"], SUBMITTED)
     headers = {"X-Auth-Token": "reads"}
     item = path(alice, alice.faxbox.id)
     assert (await client.get(item, headers=headers)).status_code == 200
@@ -359,7 +359,7 @@ async def test_the_secret_of_its_callbacks_is_for_administrators(
     changed = await client.patch(path(alice, box["id"]), json={"data": {"name": "Other"}}, headers=alice.headers)
     assert data_of(changed)["callback_secret"] == box["callback_secret"]
     async with store.begin() as connection:
-        await accounts.add_token(connection, "reader", alice.account.id, ["read"], SUBMITTED)
+        await tokens.add(connection, "reader", alice.account.id, ["read"], SUBMITTED)
     reader = {"X-Auth-Token": "reader"}
     refused = await client.post(f"{path(alice, box['id'])}/callback_secret", headers=reader)
     assert refused.status_code == 403

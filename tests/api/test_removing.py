@@ -14,7 +14,7 @@ from gateway.fax import Attempt, Direction, Document, Fax, Status
 from gateway.ids import new_id
 from gateway.ports import Documents, NewDocument
 from gateway.storage import key_for
-from gateway.store import accounts, attempts, audit, faxes, notices, smtplog, tables
+from gateway.store import attempts, audit, faxes, notices, smtplog, tables, tokens
 from gateway.store.engine import Store
 from tests.api.house import PDF_BYTES, SUBMITTED, TIFF_BYTES, House, Tenant
 
@@ -90,7 +90,7 @@ async def test_a_fax_is_removed_with_all_that_was_kept_of_it(
         entry = await smtplog.find(connection, alice.entry.id, alice.account.id)
         assert (entry.subject, [attachment.name for attachment in entry.attachments]) == ("", [""])
         [remains] = await audit.page(connection, fax.account_id)
-        who = await accounts.token(connection, alice.token, datetime.now(UTC))
+        who = await tokens.known(connection, alice.token, datetime.now(UTC))
     assert who is not None
     assert (remains.actor, remains.action, remains.object, remains.object_id) == (who.id, "removed", "fax", fax.id)
     assert remains.facts == {"direction": "outbound", "status": "completed", "pages": 2}

@@ -28,7 +28,7 @@ from gateway.outbound.submit import Submissions
 from gateway.ports import Documents
 from gateway.sandbox import Sandbox
 from gateway.storage import FileDocuments
-from gateway.store import accounts, faxes
+from gateway.store import accounts, faxes, tokens
 from gateway.store.engine import Store
 from gateway.store.wake import Wake
 from tests.api.house import AS_SUPERUSER, SUBMITTED, House, previews_of
@@ -314,7 +314,7 @@ async def test_the_faxbox_is_the_one_that_is_named_or_whose_number_it_is(alice: 
 
 async def test_a_token_that_may_only_read_makes_no_fax(alice: Alice, store: Store) -> None:
     async with store.begin() as connection:
-        await accounts.add_token(connection, "reader", alice.house.alice.account.id, ["read"], SUBMITTED)
+        await tokens.add(connection, "reader", alice.house.alice.account.id, ["read"], SUBMITTED)
     for method, path in (("PUT", ""), ("DELETE", f"/outgoing/{alice.house.alice.pending.id}")):
         answer = await alice.client.request(
             method, f"{alice.house.alice.faxes}{path}", headers={"X-Auth-Token": "reader"}, json={"data": AT_URL}

@@ -12,7 +12,7 @@ from gateway.administration import Administration
 from gateway.fax import Direction, Fax, Status
 from gateway.ids import new_id
 from gateway.junk import last_due
-from gateway.store import accounts, notices
+from gateway.store import notices, tokens
 from gateway.store.notices import Notice
 from tests.stories.conftest import House
 
@@ -22,7 +22,7 @@ PARIS = ZoneInfo("Europe/Paris")
 async def api(house: House, method: str, path: str, body: object = None) -> httpx.Response:
     token = new_id()
     async with house.app.store.begin() as connection:
-        await accounts.add_token(connection, token, house.account.id, ["read", "send"], house.clock.now())
+        await tokens.add(connection, token, house.account.id, ["read", "send"], house.clock.now())
     async with httpx.AsyncClient(headers={"X-Auth-Token": token}, verify=False) as client:
         address = f"http://{house.app.addresses.api}/v2/accounts/{house.account.id}/faxes/{path}"
         return await client.request(method, address, json=body)

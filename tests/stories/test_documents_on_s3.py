@@ -9,7 +9,7 @@ import pytest
 
 from gateway.fax import Direction, Status
 from gateway.ids import new_id
-from gateway.store import accounts
+from gateway.store import tokens
 from tests.s3 import S3Server, s3_process, s3_server
 from tests.stories.conftest import House
 
@@ -42,7 +42,7 @@ async def test_a_pdf_is_mailed_faxed_received_and_mailed_on(house: House, letter
     assert not (tmp_path / "documents").exists()
 
     async with house.app.store.begin() as connection:
-        await accounts.add_token(connection, "token", house.account.id, ["read"], house.clock.now())
+        await tokens.add(connection, "token", house.account.id, ["read"], house.clock.now())
     headers = {"X-Auth-Token": "token", "Accept": "application/pdf"}
     base = f"http://{house.app.addresses.api}/v2"
     async with httpx.AsyncClient(base_url=base, headers=headers, verify=False) as client:

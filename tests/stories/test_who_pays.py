@@ -16,7 +16,7 @@ from gateway.accounts import Faxbox
 from gateway.administration import Administration
 from gateway.fax import Status
 from gateway.operator_mail import MOST_AN_HOUR
-from gateway.store import accounts, notices
+from gateway.store import notices, tokens
 from gateway.store.notices import OPERATOR_MAIL
 from gateway.store.tables import notice
 from tests.documents import papers
@@ -150,7 +150,7 @@ async def test_a_mail_through_a_faxbox_that_is_deleted_meanwhile_is_not_taken(
 @pytest.fixture
 async def client(house: House) -> AsyncIterator[httpx.AsyncClient]:
     async with house.app.store.begin() as connection:
-        await accounts.add_token(connection, "t" * 32, house.account.id, ["read", "send"], house.clock.now())
+        await tokens.add(connection, "t" * 32, house.account.id, ["read", "send"], house.clock.now())
     base = f"http://{house.app.addresses.api}/v2/accounts/{house.account.id}"
     async with httpx.AsyncClient(base_url=base, headers={"X-Auth-Token": "t" * 32}, timeout=30, verify=False) as client:
         yield client
