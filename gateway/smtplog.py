@@ -6,6 +6,8 @@ It is what the operator reads to tell what became of a mail, so it holds everyth
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from gateway.wording import some
+
 
 @dataclass(slots=True, kw_only=True)
 class RecipientLog:
@@ -65,23 +67,15 @@ class SmtplogEntry:
         return self.peer.rpartition(":")[0].strip("[]")
 
 
-SHOWN = 3
-
-
 def in_a_line(entry: SmtplogEntry) -> str:
     """The transaction as the log has it, without a word of what the mail says: the text of a reply may name documents.
     Pure."""
-    to = _some([line.address for line in entry.recipients]) or "nobody"
+    to = some([line.address for line in entry.recipients]) or "nobody"
     words = [
         f"{entry.id} from {entry.sender or '<>'} at {entry.host} to {to}: {' '.join(entry.reply.split()[:2])}",
         f", sender: {entry.authentication}" if entry.authentication else "",
-        f", faxes {_some(entry.fax_ids)}" if entry.fax_ids else "",
+        f", faxes {some(entry.fax_ids)}" if entry.fax_ids else "",
     ]
     line = "".join(words)
     # A local part may have any sign of Unicode, among them such as begin a line.
     return line if line.isprintable() else repr(line)[1:-1]
-
-
-def _some(words: list[str]) -> str:
-    more = f" and {len(words) - SHOWN} more" if len(words) > SHOWN else ""
-    return ", ".join(words[:SHOWN]) + more

@@ -1,6 +1,7 @@
 """Numbers, times and foreign text as people read them. Pure; nothing here raises on what others wrote."""
 
 import unicodedata
+from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from zoneinfo import ZoneInfo
 
@@ -27,6 +28,16 @@ def one_line(text: str, limit: int = 200) -> str:
     shown = ("" if c in _BIDI else " " if unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} else c for c in text)
     line = " ".join("".join(shown).split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def some(words: Sequence[str], most: int = 3) -> str:
+    """The first of them, and how many more there are.
+
+    >>> some(["a", "b"]), some(["a", "b", "c", "d"])
+    ('a, b', 'a, b, c and 1 more')
+    """
+    more = f" and {len(words) - most} more" if len(words) > most else ""
+    return ", ".join(words[:most]) + more
 
 
 def plain(text: str) -> str:

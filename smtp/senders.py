@@ -23,6 +23,7 @@ from gateway.accounts import NAMED_RECIPIENTS, TRUST_ENVELOPE, Account, Faxbox, 
 from gateway.errors import BadNumber, FaxgateError, NotPermitted, Unproven
 from gateway.networks import hold, network
 from gateway.numbers import to_e164
+from gateway.wording import some
 from smtp.alignment import aligned, domain_of
 from smtp.client import Client
 from smtp.evidence import NO_FROM, PASS, UNCHECKED, Claims, Evidence
@@ -178,17 +179,9 @@ def _numbers(addresses: Iterable[str], domains: set[str], country: str) -> Itera
                 continue
 
 
-MOST_SHOWN = 3
-
-
-def _shown(numbers: Sequence[str]) -> str:
-    more = f" and {len(numbers) - MOST_SHOWN} more" if len(numbers) > MOST_SHOWN else ""
-    return f"{', '.join(numbers[:MOST_SHOWN])}{more}"
-
-
 def _not_named(numbers: Sequence[str]) -> NotPermitted:
     return NotPermitted(
-        f"The DKIM signature of this mail does not name {_shown(numbers)}, and this fax account takes signed mail for "
+        f"The DKIM signature of this mail does not name {some(numbers)}, and this fax account takes signed mail for "
         "numbers in its signed To or Cc alone: write each fax address into To or Cc and let your mail server sign both."
     )
 
@@ -342,7 +335,7 @@ def _told(asking: Asking, to: Sequence[Addressed], evidence: Evidence) -> Iterat
         if _permitting(asking.boxes, proven.address) is None:
             yield f"{proven.reason}, which no faxbox permits"
         else:
-            unnamed = _shown(_unnamed(asking, to, proven))
+            unnamed = some(_unnamed(asking, to, proven))
             yield f"{proven.reason}, whose signed To and Cc do not name {unnamed} (named_recipients)"
     if evidence.spf is not None and evidence.spf.result != PASS:
         detail = f" ({evidence.spf.detail})" if evidence.spf.result in ("temperror", "permerror") else ""
