@@ -274,7 +274,7 @@ def made_at(key: str) -> datetime | None:
     """When a stored document was made: its id, a UUIDv7, says so (RFC 9562 5.7).
 
     >>> made_at("2026-11-23/0192f3c4a1b27abc8def0123456789ab.tiff")
-    datetime.datetime(2024, 11, 4, 0, 31, 57, 618000, tzinfo=datetime.timezone.utc)
+    datetime.datetime(2024, 11, 3, 20, 43, 22, 930000, tzinfo=datetime.timezone.utc)
     """
     name = key.rpartition("/")[2].partition(".")[0]
     try:

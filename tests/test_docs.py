@@ -1,6 +1,9 @@
-"""What is written for people: links that lead somewhere, every setting with its name, maps of all that is there."""
+"""What is written for people: links that lead somewhere, every setting with its name, maps of all that is there, and
+examples that are true."""
 
 import ast
+import doctest
+import importlib
 import re
 from pathlib import Path
 
@@ -13,6 +16,12 @@ PAGES = [HOUSE / "README.md", HOUSE / "CHANGELOG.md", *sorted((HOUSE / "docs").g
 
 GATEWAY = ("gateway", *(f"gateway/{name}" for name in ("commands", "documents", "lines", "outbound", "store")))
 MAPPED = (*GATEWAY, "gateway/lines/freeswitch", "smtp", "admin_api", "benchmarks")
+WITH_EXAMPLES = sorted(
+    ".".join(path.relative_to(HOUSE).with_suffix("").parts)
+    for package in ("gateway", "smtp", "admin_api")
+    for path in (HOUSE / package).rglob("*.py")
+    if ">>> " in path.read_text()
+)
 
 
 def anchors(page: Path) -> set[str]:
@@ -46,3 +55,10 @@ def test_every_module_stands_in_the_map_of_its_package(package: str) -> None:
     modules = {path.stem for path in folder.glob("*.py")} - {"__init__"}
     packages = {path.parent.name for path in folder.glob("*/__init__.py")}
     assert {name for name in modules | packages if not re.search(rf"\b{name}\b", drawn)} == set()
+
+
+@pytest.mark.parametrize("module", WITH_EXAMPLES)
+def test_the_examples_of_docstrings_are_true(module: str) -> None:
+    found = doctest.testmod(importlib.import_module(module))
+    assert found.attempted
+    assert not found.failed
